@@ -1,0 +1,1 @@
+"""The doors: parse, load, call, render, exit code. A command is a few lines."""

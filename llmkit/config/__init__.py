@@ -1,0 +1,1 @@
+"""Strict YAML configs: every problem at once, each with its place and a suggestion."""

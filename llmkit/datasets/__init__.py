@@ -1,0 +1,1 @@
+"""Eval sets from JSONL, CSV, JSON, Parquet and `datasets`, streamed and checked before anything is asked."""

@@ -1,0 +1,1 @@
+"""One engine for every command that asks a model: concurrency, limits, retries, budget, resume."""

@@ -1,0 +1,1 @@
+"""Stories told top to bottom; the only place where rooms meet."""

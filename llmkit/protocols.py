@@ -1,0 +1,161 @@
+"""The house contract on one page: what a plug-in of each kind must do, and nothing more.
+
+Rooms take these as arguments instead of importing one another. A plug-in is a frozen dataclass: its fields
+are its YAML arguments, its docstring is its help (see `llmkit.registry`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+from llmkit.types import Output, Passage, Request, Response, Sample, Score, Skipped, Table, Verdict
+
+T = TypeVar("T")
+
+Dialogue: TypeAlias = Generator[list[Request], list[Response], T]
+"""A conversation without I/O: yields requests, is sent their responses, returns a result.
+
+The engine sends the requests of one list at the same time. When one of them fails for good, the engine throws
+its `RequestError` into the generator at the ``yield``; a dialogue may catch it and go on.
+"""
+
+
+class Metric(Protocol):
+    """Scores outputs without asking anyone: pure and synchronous.
+
+    One code path serves a sample's score, the corpus score, a slice, a bootstrap and a permutation test, because
+    a metric hands out *statistics* and knows how to turn them into a value:
+
+    - ``kind = "mean"``: ``stats`` is one float, and the corpus value is their mean (exact match, latency).
+    - ``kind = "totals"``: ``stats`` is a fixed number of floats that add up, ``value`` is made of their totals (BLEU).
+    - ``kind = "rows"``: not a sum; ``value_of`` sees all rows (macro F1, PR-AUC). The slower path.
+
+    Most metrics subclass `llmkit.metrics.MeanMetric` and write only ``score()``.
+    """
+
+    kind: ClassVar[Literal["mean", "totals", "rows"]]
+    higher_is_better: ClassVar[bool | None]
+    unit: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]]
+
+    @property
+    def binary(self) -> bool:
+        """True when every sample scores exactly 0 or 1, so that the interval is a proportion's."""
+        ...
+
+    @property
+    def signature(self) -> str:
+        """Everything that makes the number, on one line, as sacreBLEU prints it."""
+        ...
+
+    def stats(self, sample: Sample, output: Output) -> Sequence[float | str] | Skipped:
+        """Return the sufficient statistics of one output. ``output.text`` is never None here."""
+        ...
+
+    def sample_value(self, stats: Sequence[float | str]) -> float | None:
+        """Return the score of one sample from its statistics; None where only a corpus has a value."""
+        ...
+
+    def value(self, totals: Sequence[float], n: int) -> float:
+        """Return the corpus value from summed statistics of ``n`` >= 1 samples (kinds mean and totals)."""
+        ...
+
+    def value_of(self, table: Table) -> float | None:
+        """Return the corpus value from all rows (kind rows); None where it is undefined for these rows."""
+        ...
+
+
+class Judge(Protocol):
+    """Scores an output by asking a model: a dialogue that returns a `Score`."""
+
+    def judge(self, sample: Sample, output: Output) -> Dialogue[Score]:
+        """Yield requests to the judge model, get responses, return the score."""
+        ...
+
+
+class Guard(Protocol):
+    """Decides about a text."""
+
+    def check(self, text: str) -> Verdict:
+        """Return what to do with ``text``."""
+        ...
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """Answers one request, once: no retries, limits or caching inside; the engine does those for everyone.
+
+    Class attributes the engine reads (with the defaults it assumes when absent):
+
+    - ``cacheable``: bool = False. True when the same request may be answered from the response cache.
+    - ``journaled``: bool = True. False when an answer costs nothing and need not survive a crash.
+    - ``wants_sample``: bool = False. True for targets that are code: ``Request.sample`` then holds the eval row.
+    """
+
+    async def complete(self, request: Request) -> Response:
+        """Return the answer, or raise a `llmkit.errors.RequestError`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections and processes; called once, after the last ``complete``."""
+        ...
+
+
+class Memory(Protocol):
+    """Remembers responses by content key: the response cache, and the journal of one run.
+
+    Both methods are quick and synchronous; writing to disk may happen later, ``flush`` waits for it.
+    """
+
+    def get(self, key: str) -> Response | None:
+        """Return the remembered response, or None."""
+        ...
+
+    def put(self, key: str, response: Response) -> None:
+        """Remember a response."""
+        ...
+
+    def flush(self) -> None:
+        """Return when everything put so far is on disk."""
+        ...
+
+    def close(self) -> None:
+        """Flush and release the file."""
+        ...
+
+
+class Clock(Protocol):
+    """Time as the engine sees it; a fake one makes tests instant and laws exact."""
+
+    def monotonic(self) -> float:
+        """Return seconds since some fixed point; never goes back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after ``seconds`` of this clock."""
+        ...
+
+
+class Dataset(Protocol):
+    """An eval set that streams, and can be read again from the start."""
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Yield the samples in order."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors."""
+
+    def embed(self, texts: Sequence[str], role: Literal["query", "passage"]) -> Any:
+        """Return an array of shape (len(texts), dimensions), float32."""
+        ...
+
+
+class Retriever(Protocol):
+    """Finds passages for a question."""
+
+    def search(self, query: str, k: int) -> Sequence[Passage]:
+        """Return at most ``k`` passages, best first."""
+        ...

@@ -1,0 +1,1 @@
+"""What can be evaluated: models behind an endpoint, code, commands, recorded outputs. One file each."""

@@ -1,0 +1,1 @@
+"""What lies on disk: run folders, the journal, the response cache, locks."""

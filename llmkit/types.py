@@ -1,0 +1,251 @@
+"""The records that flow through the house.
+
+Frozen, slotted, standard library only. A record holds no behaviour that belongs to another floor:
+reports take runs, a run has no ``to_html()``. Boundaries (JSONL, YAML, HTTP) make and validate them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Json: TypeAlias = Any
+"""A value JSON can hold. ``Any`` because mypy cannot follow a recursive alias through ``json.loads``."""
+
+Message: TypeAlias = Mapping[str, Any]
+"""One chat message in the OpenAI wire format: ``{"role": ..., "content": ...}`` and whatever else it carries."""
+
+RequestKind = Literal["chat", "completion", "loglikelihood", "embedding"]
+ScoreStatus = Literal["ok", "skipped", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One row of an eval set.
+
+    Attributes:
+        id: Unique in its set. A row without one gets a digest of its content, so that inserting a row
+            elsewhere does not rename it.
+        input: What the system is asked: a text, or the messages of a chat.
+        turns: Further user turns, asked one after the other after ``input``; the last answer is scored.
+        references: Accepted answers, best first. Values that are not text are kept as canonical JSON.
+        contexts: Passages given with the question.
+        choices: Options of a multiple-choice question.
+        answer: The gold label: an index into ``choices``, or a label.
+        output: A recorded answer.
+        meta: Every other field of the row.
+        line: Where the row stands in its file, counted from 1; 0 where there is no file.
+    """
+
+    id: str
+    input: str | tuple[Message, ...] = ""
+    turns: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    contexts: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    answer: str | int | None = None
+    output: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a provider.
+
+    Two requests that would get the same answer are equal in every field: the engine keys its cache, its
+    journal and the sharing of requests in flight by their content (`llmkit.hashing.request_key`).
+
+    Attributes:
+        messages: The chat; for ``completion`` and ``loglikelihood`` one user message that holds the prompt.
+        params: Sampling parameters that override the provider's own (``temperature``, ``n``, ``logprobs``...).
+        kind: Which endpoint is meant.
+        model: Overrides the provider's model; empty means the provider's own.
+        texts: Continuations to score (``loglikelihood``) or texts to embed (``embedding``).
+        sample: The eval row, for targets that are code rather than a model (``python``, ``command``).
+        repeat: Which repetition this is, so that repeats are asked anew and cached apart.
+    """
+
+    messages: tuple[Message, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    kind: RequestKind = "chat"
+    model: str = ""
+    texts: tuple[str, ...] = ()
+    sample: Mapping[str, Any] | None = None
+    repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One generated token, its natural-log probability, and the alternatives the server returned."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loglikelihood:
+    """The summed natural-log probability of one continuation, its token count, and whether it is the greedy one."""
+
+    logprob: float
+    tokens: int
+    greedy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a document that a retriever found."""
+
+    id: str
+    text: str
+    score: float = 0.0
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a provider answered.
+
+    Attributes:
+        text: The first completion.
+        tokens_in: Prompt tokens as the server counted them; None where it did not say.
+        tokens_out: Completion tokens, likewise.
+        tokens_cached: The part of ``tokens_in`` that the server read from its prompt cache.
+        finish: Why it stopped, in the server's word (``stop``, ``length``, ``content_filter``...).
+        latency: Seconds from sending the last attempt to its complete answer.
+        cost: US dollars, set by the engine from its price book; None where the price is unknown.
+        cached: True when the response cache answered and nothing was paid in this run.
+        attempts: Requests sent for it, the successful one included.
+        model: The model that the server says answered.
+        alternatives: All completions where ``n`` > 1 (the first is ``text``); else empty.
+        tool_calls: Tool calls in the wire format.
+        logprobs: Token log-probabilities of the first completion, where asked for.
+        loglikelihoods: One per ``Request.texts``, for ``loglikelihood`` requests.
+        embeddings: One vector per ``Request.texts``, for ``embedding`` requests.
+        retrieved: Passages the target used, where it retrieves.
+        extra: Anything else worth keeping (system fingerprint, reasoning text, a command's JSON).
+    """
+
+    text: str = ""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    tokens_cached: int | None = None
+    finish: str = ""
+    latency: float = 0.0
+    cost: float | None = None
+    cached: bool = False
+    attempts: int = 1
+    model: str = ""
+    alternatives: tuple[str, ...] = ()
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+    loglikelihoods: tuple[Loglikelihood, ...] = ()
+    embeddings: tuple[tuple[float, ...], ...] = ()
+    retrieved: tuple[Passage, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no answer: a class a machine can count, and a sentence a person can read."""
+
+    kind: str
+    message: str
+    status: int | None = None
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What the system under test said to one sample; ``text`` is None exactly when ``error`` says why."""
+
+    sample_id: str
+    text: str | None
+    repeat: int = 0
+    response: Response | None = None
+    turns: tuple[str, ...] = ()
+    retrieved: tuple[Passage, ...] = ()
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A metric's way to say that it does not apply to a sample, and why. Never a score."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One scorer's word on one output.
+
+    Attributes:
+        sample_id: The sample.
+        scorer: Canonical spec of the metric or judge.
+        value: The sample's own score; None when ``status`` is not ``ok``, and for metrics that only
+            exist over many samples.
+        status: ``ok``; ``skipped`` (the metric does not apply); ``error`` (no output, or the judge failed).
+        reason: Why it was skipped or failed, or a judge's explanation.
+        stats: The metric's sufficient statistics for this sample; what totals are made from.
+        repeat: Which repetition of the sample.
+    """
+
+    sample_id: str
+    scorer: str
+    value: float | None
+    status: ScoreStatus = "ok"
+    reason: str = ""
+    stats: tuple[float | str, ...] = ()
+    repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its interval.
+
+    ``low`` and ``high`` are None where no interval can be had (one sample, one cluster); ``method`` says how
+    the interval was made, or why there is none.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    method: str
+    level: float = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a guard decided about a text."""
+
+    action: Literal["allow", "block", "redact", "flag"]
+    reason: str = ""
+    spans: tuple[tuple[int, int, str], ...] = ()
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as it lies in its folder. ``outputs`` and ``scores`` stream from disk each time they are iterated."""
+
+    path: str
+    manifest: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    outputs: Iterable[Output] = ()
+    scores: Iterable[Score] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns of the sufficient statistics of many samples, for metrics that are not sums.
+
+    Attributes:
+        columns: One sequence of floats a column, all of one length; a text column holds codes into its vocabulary.
+        vocabulary: For each column the texts its codes stand for; empty for a column of numbers.
+    """
+
+    columns: Sequence[Sequence[float]]
+    vocabulary: Sequence[Sequence[str]]

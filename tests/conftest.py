@@ -1,0 +1,17 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real data with published figures; tests that read it skip where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the real data of ../shared/data, which is not beside this checkout")
+    return SHARED
