@@ -14,7 +14,7 @@ _ENCODE = json.JSONEncoder(
     sort_keys=True,
     separators=(",", ":"),
     allow_nan=True,
-    default=lambda value: _plain(value),
+    default=_plain,
 ).encode
 
 _MASK = (1 << 128) - 1
