@@ -9,14 +9,6 @@ from typing import Any
 
 from llmkit.types import Request
 
-_ENCODE = json.JSONEncoder(
-    ensure_ascii=False,
-    sort_keys=True,
-    separators=(",", ":"),
-    allow_nan=True,
-    default=_plain,
-).encode
-
 _MASK = (1 << 128) - 1
 
 
@@ -29,6 +21,15 @@ def _plain(value: Any) -> Any:
 
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain).encode
+
+
+_ENCODE = json.JSONEncoder(
+    ensure_ascii=False,
+    sort_keys=True,
+    separators=(",", ":"),
+    allow_nan=True,
+    default=_plain,
+).encode
 
 
 def canonical_json(value: Any) -> str:
