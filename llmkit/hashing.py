@@ -23,15 +23,6 @@ def _plain(value: Any) -> Any:
 _ENCODE = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain).encode
 
 
-_ENCODE = json.JSONEncoder(
-    ensure_ascii=False,
-    sort_keys=True,
-    separators=(",", ":"),
-    allow_nan=True,
-    default=_plain,
-).encode
-
-
 def canonical_json(value: Any) -> str:
     """Return ``value`` as JSON with sorted keys and no spaces; one text for one content."""
     return _ENCODE(value)
