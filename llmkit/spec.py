@@ -5,7 +5,9 @@ One spec has three spellings that mean the same, and one canonical spelling that
     ndcg@10                 ndcg(k=10)                      {ndcg: {k: 10}}
     rouge(variant='L')      rouge(variant=L)                {rouge: {variant: L}}
 
-A single value that is not a mapping is the plug-in's first argument: ``{python: "app:answer"}``.
+A single value that is not a mapping is the plug-in's first argument: ``{python: "app:answer"}``, or
+``python('app:answer')``. Arguments are what JSON can hold; a bare word is a text, as in YAML, and ``true``,
+``false``, ``null`` are themselves.
 
 Standard library only.
 """
@@ -13,15 +15,21 @@ Standard library only.
 from __future__ import annotations
 
 import ast
+import math
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_HEAD = re.compile(r"(?P<name>[A-Za-z_][\w.\-]*)(?:@(?P<k>\d+))?\s*(?P<call>\(.*\))?", re.DOTALL)
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*")
+"""What a plug-in may be called."""
+
 FIRST = ""
 """Argument name that stands for the plug-in's first field: ``{python: "app:answer"}``."""
 
+_HEAD = re.compile(rf"(?P<name>{NAME.pattern})(?:@(?P<k>[0-9]{{1,9}}))?\s*(?P<call>\(.*\))?", re.DOTALL)
+_EXAMPLE = "rouge(variant='L')"
 _WORDS = {"true": True, "false": False, "null": None, "none": None}
 
 
@@ -33,16 +41,15 @@ class Spec:
     args: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """Return the canonical spelling: arguments sorted, ``k`` as ``@k``."""
+        """Return the canonical spelling: arguments sorted, ``k`` as ``@k``. `parse` reads it back unchanged."""
         args = dict(self.args)
         k = args.pop("k", None)
         head = self.name
-        if k is not None:
-            if isinstance(k, int) and not isinstance(k, bool) and k >= 0:
-                head += f"@{k}"
-            else:
-                args["k"] = k
-        inner = ", ".join(f"{key}={_literal(args[key])}" for key in sorted(args))
+        if isinstance(k, int) and not isinstance(k, bool) and 0 <= k < 10**9:
+            head += f"@{k}"
+        elif "k" in self.args:
+            args["k"] = k
+        inner = ", ".join(literal(args[key]) if key == FIRST else f"{key}={literal(args[key])}" for key in sorted(args))
         return f"{head}({inner})" if inner else head
 
 
@@ -54,9 +61,10 @@ def parse(written: str | Mapping[str, Any]) -> Spec:
     """
     if isinstance(written, str):
         return _parse_text(written)
+    if not isinstance(written, Mapping):
+        raise ValueError(f"expected a name such as rouge, {_EXAMPLE} or {{rouge: {{variant: L}}}}, got {written!r}")
     if len(written) != 1:
-        names = ", ".join(map(str, written)) or "none"
-        raise ValueError(f"expected one name with its arguments, got {len(written)} ({names})")
+        raise ValueError(_not_one(written))
     [(name, args)] = written.items()
     spec = _parse_text(str(name))
     if args is None:
@@ -69,50 +77,75 @@ def parse(written: str | Mapping[str, Any]) -> Spec:
     return Spec(spec.name, {**spec.args, **{str(key): value for key, value in args.items()}})
 
 
+def _not_one(written: Mapping[str, Any]) -> str:
+    names = [str(name) for name in written]
+    message = f"expected one name with its arguments, got {len(names)} ({', '.join(names) or 'none'})"
+    if names and written[next(iter(written))] is None:
+        message += f"; indent the arguments under '{names[0]}'"
+    return message
+
+
 def _parse_text(text: str) -> Spec:
     match = _HEAD.fullmatch(text.strip())
     if not match:
-        raise ValueError(f"'{text}' is not a name such as rouge, ndcg@10 or rouge(variant='L')")
+        raise ValueError(f"'{_short(text)}' is not a name such as rouge, ndcg@10 or {_EXAMPLE}")
     args: dict[str, Any] = {"k": int(match["k"])} if match["k"] else {}
     if match["call"]:
         for key, value in _arguments(text, match["call"]).items():
             if key in args:
-                raise ValueError(f"'{key}' is given twice in '{text}'")
+                raise ValueError(f"'{key}' is given twice in '{_short(text)}'")
             args[key] = value
     return Spec(match["name"], args)
 
 
 def _arguments(text: str, call: str) -> dict[str, Any]:
-    try:
-        tree = ast.parse(f"_{call}", mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError(f"'{text}' is not a call such as rouge(variant='L')") from None
-    if not isinstance(tree, ast.Call):
-        raise ValueError(f"'{text}' is not a call such as rouge(variant='L')")
-    if tree.args or any(keyword.arg is None for keyword in tree.keywords):
-        raise ValueError(f"arguments in '{text}' need names, as in rouge(variant='L')")
+    with warnings.catch_warnings():
+        # An unknown escape such as '\d' keeps its backslash; Python would warn about it.
+        warnings.simplefilter("ignore")
+        try:
+            tree = ast.parse(f"_{call}", mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise ValueError(f"'{_short(text)}' is not a call such as {_EXAMPLE}") from None
+    if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
+        raise ValueError(f"'{_short(text)}' is not a call such as {_EXAMPLE}")
+    if len(tree.args) > 1 or any(keyword.arg is None for keyword in tree.keywords):
+        raise ValueError(f"only the first argument may go without a name in '{_short(text)}'; write {_EXAMPLE}")
     args: dict[str, Any] = {}
+    if tree.args:
+        args[FIRST] = _value(text, tree.args[0])
     for keyword in tree.keywords:
         assert keyword.arg is not None
         if keyword.arg in args:
-            raise ValueError(f"'{keyword.arg}' is given twice in '{text}'")
+            raise ValueError(f"'{keyword.arg}' is given twice in '{_short(text)}'")
         args[keyword.arg] = _value(text, keyword.value)
     return args
 
 
 def _value(text: str, node: ast.expr) -> Any:
-    # A bare word is a text, as in YAML: rouge(variant=L).
-    if isinstance(node, ast.Name):
-        return _WORDS.get(node.id.lower(), node.id)
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError):
-        raise ValueError(f"a value in '{text}' is not a plain literal") from None
+    match node:
+        case ast.Name(id=word):
+            return _WORDS.get(word.lower(), word)
+        case ast.Constant(value=str() | bool() | int() | float() | None as value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)) if number is not True:
+            return -number
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return [_value(text, item) for item in items]
+        case ast.Dict(keys=keys, values=values) if all(keys):
+            return {str(_value(text, key)): _value(text, item) for key, item in zip(keys, values, strict=True) if key}
+    raise ValueError(f"a value in '{_short(text)}' is not a plain literal")
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
+    """Return a value as it is written in a canonical spec."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_literal(key)}: {_literal(value[key])}" for key in sorted(value)) + "}"
+        return "{" + ", ".join(f"{literal(str(key))}: {literal(value[key])}" for key in sorted(value, key=str)) + "}"
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_literal(item) for item in value) + "]"
+        return "[" + ", ".join(literal(item) for item in value) + "]"
+    if isinstance(value, float) and math.isinf(value):
+        return "1e999" if value > 0 else "-1e999"
     return repr(value)
+
+
+def _short(text: str, width: int = 80) -> str:
+    return text if len(text) <= width else text[: width - 3] + "..."
