@@ -1,5 +1,72 @@
-"""llmkit: measure a product built on LLMs, then improve it."""
+"""llmkit: measure a product built on LLMs, then improve it.
+
+The Python API, small on purpose::
+
+    from llmkit import run_eval, score
+
+    run = run_eval("configs/quickstart.yaml")
+    run.summary["scores"]["token_f1"]["value"]
+
+    score(["Paris"], ["paris"], metrics=["exact_match", "token_f1"])
+
+Names are imported when they are first used, so ``import llmkit`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from llmkit._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from llmkit.flows.eval import Options, run_eval
+    from llmkit.flows.score import Scored, score
+    from llmkit.registry import metric, provider
+    from llmkit.types import Estimate, Output, Request, Response, Run, Sample, Score, Skipped
+
+_HOMES = {
+    "Estimate": "llmkit.types",
+    "Options": "llmkit.flows.eval",
+    "Output": "llmkit.types",
+    "Request": "llmkit.types",
+    "Response": "llmkit.types",
+    "Run": "llmkit.types",
+    "Sample": "llmkit.types",
+    "Score": "llmkit.types",
+    "Scored": "llmkit.flows.score",
+    "Skipped": "llmkit.types",
+    "metric": "llmkit.registry",
+    "provider": "llmkit.registry",
+    "run_eval": "llmkit.flows.eval",
+    "score": "llmkit.flows.score",
+}
+
+__all__ = [
+    "Estimate",
+    "Options",
+    "Output",
+    "Request",
+    "Response",
+    "Run",
+    "Sample",
+    "Score",
+    "Scored",
+    "Skipped",
+    "__version__",
+    "metric",
+    "provider",
+    "run_eval",
+    "score",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'llmkit' has no attribute '{name}'")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

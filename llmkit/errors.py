@@ -13,7 +13,8 @@
     │   └── AuthenticationError    the endpoint refused the key; the run stops at once
     ├── NotComparableError    (4)  the runs' conditions differ
     ├── InconclusiveError     (5)  the gate asks for a certainty the data cannot give
-    └── BudgetError           (6)  the budget stop was reached
+    ├── BudgetError           (6)  the budget stop was reached
+    └── Interrupted         (130)  the user stopped the run; what is finished is kept
 
     RequestError                   one request failed; the engine decides what follows
     ├── TransientError             worth asking again (429, 408, 409, 5xx, timeouts, dropped or garbled answers)
@@ -54,9 +55,18 @@ class Problem:
 
 
 class LlmkitError(Exception):
-    """A failure with a sentence for the user and an exit code for the shell."""
+    """A failure with a sentence for the user and an exit code for the shell.
+
+    Attributes:
+        run_path: The run folder that was open when it happened; empty where there was none.
+        done: Outputs that the run had recorded by then.
+        total: Outputs that the run was to record.
+    """
 
     exit_code = 3
+    run_path = ""
+    done = 0
+    total = 0
 
 
 class UsageError(LlmkitError):
@@ -121,6 +131,12 @@ class BudgetError(LlmkitError):
     """The budget stop was reached; what is finished is kept."""
 
     exit_code = 6
+
+
+class Interrupted(LlmkitError):  # noqa: N818 - a stop that was asked for is no error
+    """The user stopped the run; what is finished is kept, and the same command resumes."""
+
+    exit_code = 130
 
 
 class RequestError(Exception):

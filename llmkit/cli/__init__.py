@@ -1,1 +1,55 @@
-"""The doors: parse, load, call, render, exit code. A command is a few lines."""
+"""The doors: parse, load, call, render, exit code. A command is a few lines; the story is in `llmkit.flows`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+EXIT_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line and exit with the code that `llmkit --help` promises."""
+    from llmkit.errors import LlmkitError
+
+    try:
+        code = _run()
+    except LlmkitError as error:
+        from llmkit.cli._talk import explain
+
+        explain(error)
+        code = error.exit_code
+    except BrokenPipeError:
+        # The reader of our pipe has gone (`llmkit ... | head`): nobody is left to talk to, nothing went wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        code = EXIT_INTERRUPTED
+    sys.exit(code)
+
+
+def _run() -> int:
+    import typer
+
+    from llmkit.cli._app import app
+
+    try:
+        result = app(standalone_mode=False)
+    except typer.Abort:
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        # Typer's own exceptions for a wrong command line know how to show themselves and which code they carry.
+        if not isinstance(error, _command_line_error()):
+            raise
+        error.show()
+        return int(error.exit_code)
+    sys.stdout.flush()
+    return result if isinstance(result, int) else 0
+
+
+def _command_line_error() -> Any:
+    import typer
+
+    return next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")

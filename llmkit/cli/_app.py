@@ -1,0 +1,76 @@
+"""The command line's table of contents. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from llmkit._version import __version__
+from llmkit.cli.eval import eval_command
+from llmkit.cli.init import init_command
+from llmkit.cli.listing import list_command
+from llmkit.cli.schema import schema_command
+
+EPILOG = (
+    "Exit codes: 0 good · 1 a quality gate failed · 2 usage, config or data is wrong · 3 errors or missing scores above"
+    " the allowed share · 4 runs not comparable · 5 inconclusive · 6 budget stop · 130 interrupted.\n\n"
+    "Shell completion: llmkit --install-completion"
+)
+
+
+def _completes() -> bool:
+    """Whether this start is about shell completion.
+
+    Typer's completion options make every start import pydantic, so they are only there when they are used.
+    """
+    return "_LLMKIT_COMPLETE" in os.environ or any("-completion" in word for word in sys.argv[1:2])
+
+
+app = typer.Typer(
+    name="llmkit",
+    no_args_is_help=True,
+    add_help_option=False,  # typer's own makes `llmkit eval --help` import pydantic; see _root
+    add_completion=_completes(),
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "LLMKIT"},
+    help="Measure a product built on LLMs, then improve it: run a system over an eval set, score it, compare.",
+)
+app.command("eval")(eval_command)
+app.command("init")(init_command)
+app.command("list")(list_command)
+app.command("schema")(schema_command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"llmkit {__version__}")
+        raise typer.Exit
+
+
+def _help(ctx: typer.Context, wanted: bool) -> None:
+    if wanted:
+        typer.echo(ctx.get_help())
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, allow_from_autoenv=False, help="Print the version and exit."
+        ),
+    ] = False,
+    help_: Annotated[
+        bool,
+        typer.Option(
+            "--help", "-h", callback=_help, is_eager=True, allow_from_autoenv=False, help="Show this message and exit."
+        ),
+    ] = False,
+) -> None:
+    """Hold the options that stand before a command."""

@@ -1,0 +1,138 @@
+"""`llmkit eval`: run a system over an eval set, score it, write a run folder."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from llmkit.flows.setup import Setup
+    from llmkit.types import Run
+
+DEFAULT_CONFIG = "llmkit.yaml"
+
+
+class Format(StrEnum):
+    """What stands on stdout."""
+
+    text = "text"
+    json = "json"
+    md = "md"
+
+
+def eval_command(
+    config: Annotated[Path, typer.Argument(help="The eval config.", show_default=True)] = Path(DEFAULT_CONFIG),
+    out: Annotated[Path | None, typer.Option(help="Write the run into exactly this folder.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that lies in --out.")] = False,
+    outputs: Annotated[
+        Path | None, typer.Option(help="Score the answers of this earlier run again; nothing is asked.")
+    ] = None,
+    override: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the config.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N rows.")] = None,
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out bad rows and count them.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be asked and its cost; ask nothing.")
+    ] = False,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use the response cache.")] = True,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask anew and renew the cache.")] = False,
+    output_format: Annotated[Format, typer.Option("--format", help="What to print on stdout.")] = Format.text,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no hints on stderr.")] = False,
+) -> int:
+    """Run a system over an eval set, score it, and write a run folder with reports.
+
+    A run that was interrupted is continued by the same command: what was answered is not asked again.
+    """
+    from llmkit.flows.setup import prepare
+
+    overrides = [*(override or []), *_shortcuts(limit, skip_bad_rows=skip_bad_rows)]
+    setup = prepare(config, overrides, rescoring=outputs is not None)
+    if dry_run:
+        return _dry_run(setup, output_format, cache=cache, refresh=refresh)
+    run = _run(setup, out=out, overwrite=overwrite, outputs=outputs, cache=cache, refresh=refresh, quiet=quiet)
+    _show(run, output_format)
+    if not quiet:
+        _hint(run, config)
+    return 0 if run.summary["gate"]["coverage"]["pass"] else 3
+
+
+def _shortcuts(limit: int | None, *, skip_bad_rows: bool) -> list[str]:
+    found = [] if limit is None else [f"dataset.limit={limit}"]
+    return [*found, "dataset.skip_bad_rows=true"] if skip_bad_rows else found
+
+
+def _run(
+    setup: Setup,
+    *,
+    out: Path | None,
+    overwrite: bool,
+    outputs: Path | None,
+    cache: bool,
+    refresh: bool,
+    quiet: bool,
+) -> Run:
+    from llmkit.cli._talk import ProgressTalk
+    from llmkit.flows.eval import Options, run_prepared
+
+    with ProgressTalk(quiet=quiet) as talk:
+        options = Options(
+            out=out,
+            overwrite=overwrite,
+            outputs=outputs,
+            cache=cache,
+            refresh=refresh,
+            observe=talk,
+            catch_signals=True,
+        )
+        return run_prepared(setup, options)
+
+
+def _show(run: Run, output_format: Format) -> None:
+    if output_format is Format.json:
+        import json
+
+        sys.stdout.write(json.dumps({**run.summary, "run": run.path}, ensure_ascii=False, indent=2) + "\n")
+    elif output_format is Format.md:
+        sys.stdout.write(Path(run.path, "report.md").read_text(encoding="utf-8"))
+    else:
+        from llmkit.cli._talk import stdout_console
+        from llmkit.report.terminal import print_report
+
+        print_report(run, stdout_console())
+
+
+def _hint(run: Run, config: Path) -> None:
+    from llmkit.cli._talk import say
+
+    say("")
+    say(f"report  {Path(run.path, 'report.md')}")
+    say(f"rows    {Path(run.path, 'scores.jsonl')}")
+    again = f"llmkit eval {config} --outputs {run.path} --set 'metrics=[exact_match, token_f1, bleu]'"
+    say(f"next    score the same answers with other metrics: {again}")
+
+
+def _dry_run(setup: Setup, output_format: Format, *, cache: bool, refresh: bool) -> int:
+    from llmkit.flows.eval import Options
+    from llmkit.flows.plan import plan_eval
+
+    plan = plan_eval(setup, Options(cache=cache, refresh=refresh))
+    if output_format is Format.json:
+        import dataclasses
+        import json
+
+        sys.stdout.write(json.dumps(dataclasses.asdict(plan), indent=2) + "\n")
+        return 0
+    cost = "unknown: the model has no price" if plan.cost is None else f"about ${plan.cost:.4f}"
+    for label, value in (
+        ("rows", f"{setup.census.rows:,}, asked {setup.config.repeats} time(s) each"),
+        ("requests", f"{plan.requests:,} to send, {plan.cached:,} in the cache"),
+        ("tokens", f"about {plan.tokens_in:,} in, {plan.tokens_out:,} out"),
+        ("cost", cost),
+    ):
+        sys.stdout.write(f"{label:<9} {value}\n")
+    return 0

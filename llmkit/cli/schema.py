@@ -1,0 +1,22 @@
+"""`llmkit schema`: the JSON Schema of a config, for editors and checks."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Kind(StrEnum):
+    """Configs that have a schema."""
+
+    eval = "eval"
+
+
+def schema_command(kind: Annotated[Kind, typer.Argument(help="Which config.")] = Kind.eval) -> None:
+    """Print the JSON Schema of a config, with every known metric and provider."""
+    from llmkit.config import schema_text
+
+    sys.stdout.write(schema_text(kind.value))

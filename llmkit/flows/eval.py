@@ -1,0 +1,339 @@
+"""The main story: run a system over an eval set, score it, write the run folder."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from llmkit.config import EvalConfig
+from llmkit.engine import Engine, Event, Interrupted
+from llmkit.errors import BudgetError, LlmkitError, RequestError
+from llmkit.flows.ask import Asker
+from llmkit.flows.manifest import first_manifest, last_manifest
+from llmkit.flows.recorded_run import RecordedRun
+from llmkit.flows.setup import Setup, prepare
+from llmkit.flows.summarise import Design, summarise
+from llmkit.flows.tally import Codes, Tally
+from llmkit.report.markdown import markdown_report
+from llmkit.store import Journal, ResponseCache, RunFolder, at, new_or_resumed
+from llmkit.types import Failure, Output, Run, Sample
+
+CACHE_PATH = Path(".llmkit") / "responses.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Event):
+    """How far a run is: outputs done, out of how many, and how many of them failed."""
+
+    done: int
+    total: int
+    failed: int
+    cost: float
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Event):
+    """A run folder was opened, new or resumed."""
+
+    path: Path
+    resumed: bool
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run, as opposed to what to measure; nothing here changes a score.
+
+    Attributes:
+        out: An exact run folder; None makes one under the config's ``out``.
+        overwrite: Replace whatever run lies in ``out``.
+        outputs: An earlier run whose answers are scored again; the target is not asked.
+        cache: Whether the response cache is used at all.
+        refresh: Ask anew and put the answers into the cache.
+        observe: Called with every event; quick, never raises.
+        catch_signals: Turn Ctrl-C and SIGTERM into a clean stop (only from the main thread).
+    """
+
+    out: Path | None = None
+    overwrite: bool = False
+    outputs: Path | None = None
+    cache: bool = True
+    refresh: bool = False
+    observe: Callable[[Event], None] | None = None
+    catch_signals: bool = False
+
+
+def run_eval(
+    config: EvalConfig | Path | str,
+    *,
+    overrides: Sequence[str] = (),
+    options: Options | None = None,
+) -> Run:
+    """Run an evaluation and return its run folder.
+
+    A run that was interrupted is continued when it is called again with the same config and data: what was
+    answered is not asked again.
+
+    Raises:
+        UsageError: the config or the data is wrong; nothing was asked or written.
+        InfrastructureError: the endpoint refuses, the disk is full.
+        BudgetError: a budget stop was reached; what is finished is kept.
+        Interrupted: stopped by the user; what is finished is kept.
+    """
+    chosen = options or Options()
+    return run_prepared(prepare(config, overrides, rescoring=chosen.outputs is not None), chosen)
+
+
+def run_prepared(setup: Setup, chosen: Options) -> Run:
+    """Run what `prepare` made ready; see `run_eval`."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(_folder(setup, chosen))
+        started = time.perf_counter()
+        recorder = Recorder(setup, folder, chosen.observe)
+        manifest = first_manifest(setup, resumed=folder.resumed)
+        folder.begin(manifest, setup.config.resolved_yaml())
+        _tell(chosen, Started(folder.path, folder.resumed, recorder.total))
+        try:
+            usage = _collect(setup, chosen, folder, recorder, stack)
+        except BaseException as error:
+            _close_unfinished(folder, recorder, error)
+            raise
+        summary = recorder.summary()
+        manifest = last_manifest(manifest, usage=usage, seconds=time.perf_counter() - started)
+        recorder.close()
+        run = Run(str(folder.path), manifest, summary)
+        folder.finish(manifest, summary, {"report.md": markdown_report(run)})
+        return folder.run()
+
+
+class Recorder:
+    """Takes outputs in dataset order: writes them, scores them, counts them."""
+
+    def __init__(self, setup: Setup, folder: RunFolder, observe: Callable[[Event], None] | None) -> None:
+        config = setup.config
+        self.setup = setup
+        self.total = setup.census.rows * config.repeats
+        self.done = 0
+        self.errors: Counter[str] = Counter()
+        self.tallies = [Tally(name, metric) for name, metric in setup.metrics.items()]
+        self.slices = [Codes(field) for field in config.slices]
+        self.clusters = Codes(config.cluster) if config.cluster else None
+        self._outputs = folder.outputs_writer()
+        self._scores = folder.scores_writer()
+        self._observe = observe
+
+    def take(self, sample: Sample, output: Output) -> None:
+        """Record the next output of the run."""
+        row = self.done
+        self._outputs.write(output)
+        if output.error is not None:
+            self.errors[output.error.kind] += 1
+        for tally in self.tallies:
+            self._scores.write(tally.add(row, sample, output))
+        for codes in self.slices:
+            codes.add(sample)
+        if self.clusters is not None:
+            self.clusters.add(sample)
+        self.done += 1
+
+    def tell(self, cost: float, tokens: int) -> None:
+        """Tell the observer how far the run is."""
+        if self._observe is not None:
+            self._observe(Progress(self.done, self.total, self.errors.total(), cost, tokens))
+
+    def close(self) -> None:
+        """Put everything written so far on disk."""
+        self._outputs.close()
+        self._scores.close()
+
+    def summary(self) -> dict[str, Any]:
+        """Return the summary of everything taken."""
+        import numpy as np
+
+        config = self.setup.config
+        repeats = config.repeats
+        clusters = None if self.clusters is None else np.frombuffer(self.clusters.codes, dtype=np.uint32)
+        found = summarise(
+            name=config.name,
+            rows=self.setup.census.rows,
+            repeats=repeats,
+            errors=self.errors,
+            tallies=self.tallies,
+            slices=self.slices,
+            design=Design(
+                samples=np.arange(self.total, dtype=np.uint32) // repeats if repeats > 1 else None,
+                clusters=clusters,
+                seed=config.seed,
+                level=config.level,
+            ),
+        )
+        floor = config.gate.coverage.min
+        found["gate"] = {"coverage": {"min": floor, "value": found["coverage"], "pass": found["coverage"] >= floor}}
+        return found
+
+
+def _collect(setup: Setup, options: Options, folder: RunFolder, recorder: Recorder, stack: ExitStack) -> dict[str, Any]:
+    if options.outputs is not None:
+        earlier = RecordedRun(options.outputs, setup)
+        for sample, output in earlier.pairs():
+            recorder.take(sample, output)
+            if recorder.done % 1000 == 0:
+                recorder.tell(0.0, 0)
+        return {"rescored": str(options.outputs)}
+    journal = stack.enter_context(closing(Journal(folder.journal_path)))
+    cache = open_cache(setup, options)
+    if cache is not None:
+        stack.enter_context(closing(cache))
+    engine = Engine(
+        setup.settings,
+        journal=journal,
+        cache=cache,
+        refresh=options.refresh,
+        prices=setup.prices,
+        seed=setup.config.seed,
+        observe=options.observe,
+    )
+    run_loop(_ask_all(setup, engine, recorder, options))
+    return engine.usage.as_dict()
+
+
+async def _ask_all(setup: Setup, engine: Engine, recorder: Recorder, options: Options) -> None:
+    lane = engine.lane(setup.target, setup.target_name)
+    asker = asker_of(setup)
+
+    async def answer(task: tuple[Sample, int]) -> tuple[Sample, Output]:
+        sample, repeat = task
+        try:
+            return sample, await engine.converse(lane, asker.dialogue(sample, repeat))
+        except RequestError as error:
+            return sample, Output(sample.id, None, repeat, error=failure(error))
+
+    if options.catch_signals:
+        _stop_on_signals(engine)
+    try:
+        async for sample, output in engine.map(answer, tasks(setup)):
+            recorder.take(sample, output)
+            recorder.tell(engine.usage.cost, engine.usage.tokens_in + engine.usage.tokens_out)
+    finally:
+        await setup.target.aclose()
+
+
+def tasks(setup: Setup) -> Iterator[tuple[Sample, int]]:
+    """Yield every sample as often as it is to be asked, repeats side by side."""
+    for sample in setup.dataset:
+        for repeat in range(setup.config.repeats):
+            yield sample, repeat
+
+
+def asker_of(setup: Setup) -> Asker:
+    """Return what turns samples into questions for the target."""
+    gives = bool(getattr(setup.target, "wants_sample", False))
+    return Asker(setup.template, setup.shots, give_sample=gives, give_output=gives and _is_recorded(setup))
+
+
+def failure(error: RequestError) -> Failure:
+    """Return a failed request as the record that stands in place of its answer."""
+    return Failure(error.kind, str(error), status=error.status, attempts=error.attempts)
+
+
+def run_loop(work: Awaitable[None]) -> None:
+    """Run a coroutine to its end, also from a notebook whose own loop is running; uvloop where installed."""
+
+    async def main() -> None:
+        await work
+
+    factory = _loop_factory()
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(main())
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    def elsewhere() -> None:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(main())
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(elsewhere).result()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return made
+
+
+def _stop_on_signals(engine: Engine) -> None:
+    """First Ctrl-C: finish what is in flight. Second: drop it; the journal still holds what was answered."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+    asked_before = False
+
+    def on_signal() -> None:
+        nonlocal asked_before
+        if asked_before:
+            task.cancel()
+        asked_before = True
+        engine.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, on_signal)
+        except (NotImplementedError, RuntimeError, ValueError):
+            return
+
+
+def _close_unfinished(folder: RunFolder, recorder: Recorder, error: BaseException) -> None:
+    """Keep what is there and say why it is not finished; never hide the error that brought us here."""
+    status = "failed"
+    if isinstance(error, BudgetError):
+        status = "stopped"
+    elif isinstance(error, (Interrupted, KeyboardInterrupt, asyncio.CancelledError)):
+        status = "interrupted"
+    if isinstance(error, LlmkitError):
+        error.run_path = str(folder.path)
+        error.done, error.total = recorder.done, recorder.total
+    try:
+        recorder.close()
+        folder.mark(status)
+    except LlmkitError as closing:
+        error.add_note(str(closing))
+
+
+def _tell(options: Options, event: Event) -> None:
+    if options.observe is not None:
+        options.observe(event)
+
+
+def _is_recorded(setup: Setup) -> bool:
+    return bool(getattr(setup.target, "reads_output", False))
+
+
+def open_cache(setup: Setup, options: Options) -> ResponseCache | None:
+    """Return the response cache, or None where the user, the config or the target wants none."""
+    wanted = setup.config.engine.cache
+    if not options.cache or wanted is False or not getattr(setup.target, "cacheable", False):
+        return None
+    return ResponseCache(CACHE_PATH if isinstance(wanted, bool) else setup.config.base / wanted)
+
+
+def _folder(setup: Setup, options: Options) -> RunFolder:
+    if options.out is not None:
+        return at(options.out, setup.fingerprint, overwrite=options.overwrite)
+    root = Path(setup.config.out)
+    return new_or_resumed(root, setup.config.name, setup.fingerprint, now=datetime.now(UTC))

@@ -1,0 +1,170 @@
+"""From tallies to numbers with intervals: the summary of a run, as plain JSON.
+
+Everything here is a function of rows, so the same rows give the same bytes. Durations, costs and dates are
+not in the summary; they are in the manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from llmkit.flows.tally import Codes, Tally
+from llmkit.stats import average_repeats, bootstrap_rows, bootstrap_totals, mean_estimate
+from llmkit.types import Estimate, Table
+
+RESAMPLES = 1000
+SLICE_VALUES = 50
+"""A slice table shows its largest values; a field with more is cut, and the summary says by how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """How the rows hang together: what an interval must know.
+
+    Attributes:
+        samples: For each row, the number of its sample (repeats of a sample share it); None without repeats.
+        clusters: For each row, the code of its cluster; None where rows are independent.
+        seed: Of the bootstrap.
+        level: Of the intervals.
+    """
+
+    samples: Any = None
+    clusters: Any = None
+    seed: int = 0
+    level: float = 0.95
+
+
+def summarise(
+    *,
+    name: str,
+    rows: int,
+    repeats: int,
+    errors: Mapping[str, int],
+    tallies: Sequence[Tally],
+    slices: Sequence[Codes],
+    design: Design,
+) -> dict[str, Any]:
+    """Return the summary of a run."""
+    failed = sum(errors.values())
+    scores = {tally.name: _scorer(tally, design) for tally in tallies}
+    return {
+        "schema": 1,
+        "name": name,
+        "rows": rows,
+        "repeats": repeats,
+        "outputs": {"ok": rows * repeats - failed, "error": failed, "errors": dict(sorted(errors.items()))},
+        "coverage": min((entry["coverage"] for entry in scores.values()), default=0.0),
+        "scores": scores,
+        "slices": {codes.field: _slice(codes, tallies, design) for codes in slices},
+    }
+
+
+def _scorer(tally: Tally, design: Design) -> dict[str, Any]:
+    metric = tally.metric
+    judged = tally.ok + tally.errors
+    entry: dict[str, Any] = {
+        "value": None,
+        "low": None,
+        "high": None,
+        "n": tally.ok,
+        "skipped": tally.skipped,
+        "errors": tally.errors,
+        "coverage": tally.ok / judged if judged else 0.0,
+        "reasons": dict(tally.reasons.most_common(20)),
+        "unit": metric.unit,
+        "higher_is_better": metric.higher_is_better,
+        "method": "",
+    }
+    method = "no interval"
+    if tally.ok:
+        found = estimate(tally, design)
+        if found is not None:
+            entry |= {"value": found.value, "low": found.low, "high": found.high, "method": found.method}
+            method = found.method
+        details = getattr(metric, "details", None)
+        if details is not None:
+            entry["details"] = details(_table(tally))
+    entry["signature"] = (
+        f"{tally.name}|{metric.signature}|n:{tally.ok}|ci:{method}|level:{design.level:g}|seed:{design.seed}"
+    )
+    return entry
+
+
+def estimate(tally: Tally, design: Design, chosen: Any = None) -> Estimate | None:
+    """Return a scorer's corpus value with its interval, over all rows or the ``chosen`` positions of the tally.
+
+    None where the metric has no value for these rows (one class only, say).
+    """
+    metric = tally.metric
+    rows = np.frombuffer(tally.rows, dtype=np.uint32)
+    if chosen is not None:
+        rows = rows[chosen]
+    samples = None if design.samples is None else design.samples[rows]
+    clusters = None if design.clusters is None else design.clusters[rows]
+    if metric.kind == "mean":
+        return _mean(tally, chosen, samples, clusters, design)
+    # Repeats of a sample are not independent: without wider clusters they resample together.
+    together = samples if clusters is None else clusters
+    if metric.kind == "totals":
+        matrix = np.stack([_column(c, chosen) for c in tally.columns], axis=1)
+        return bootstrap_totals(
+            matrix, _value_many(metric), resamples=RESAMPLES, seed=design.seed, clusters=together, level=design.level
+        )
+    return bootstrap_rows(
+        _table(tally, chosen), metric, resamples=RESAMPLES, seed=design.seed, clusters=together, level=design.level
+    )
+
+
+def _mean(tally: Tally, chosen: Any, samples: Any, clusters: Any, design: Design) -> Estimate:
+    values = _column(tally.columns[0], chosen)
+    binary = tally.metric.binary
+    if samples is not None:
+        values, clusters = average_repeats(values, samples, clusters)
+        binary = False
+    return mean_estimate(values, binary=binary, clusters=clusters, level=design.level)
+
+
+def _value_many(metric: Any) -> Any:
+    many = getattr(metric, "value_many", None)
+    if many is not None:
+        return many
+    return lambda totals: np.array([metric.value([float(item) for item in row], 1) for row in totals])
+
+
+def _column(column: Any, chosen: Any) -> Any:
+    values = np.frombuffer(column, dtype=np.float64)
+    return values if chosen is None else values[chosen]
+
+
+def _table(tally: Tally, chosen: Any = None) -> Table:
+    return Table(
+        columns=[_column(column, chosen) for column in tally.columns],
+        vocabulary=[tuple(words) for words in tally.vocabulary],
+    )
+
+
+def _slice(codes: Codes, tallies: Sequence[Tally], design: Design) -> dict[str, Any]:
+    of_row = np.frombuffer(codes.codes, dtype=np.uint32)
+    counts = np.bincount(of_row, minlength=len(codes.values))
+    order = sorted(codes.values, key=lambda value: (-int(counts[codes.values[value]]), value))
+    shown = order[:SLICE_VALUES]
+    table = {value: _slice_row(codes.values[value], of_row, counts, tallies, design) for value in shown}
+    return {"values": dict(sorted(table.items())), "left_out": len(order) - len(shown)}
+
+
+def _slice_row(code: int, of_row: Any, counts: Any, tallies: Sequence[Tally], design: Design) -> dict[str, Any]:
+    scores: dict[str, Any] = {}
+    for tally in tallies:
+        chosen = np.flatnonzero(of_row[np.frombuffer(tally.rows, dtype=np.uint32)] == code) if tally.ok else ()
+        found = estimate(tally, design, chosen) if len(chosen) else None
+        scores[tally.name] = {
+            "value": found.value if found else None,
+            "low": found.low if found else None,
+            "high": found.high if found else None,
+            "n": len(chosen),
+        }
+    return {"rows": int(counts[code]), "scores": scores}

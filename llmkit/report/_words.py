@@ -1,0 +1,110 @@
+"""How numbers and texts are written in every report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_PER_UNIT = {"$": 6, "s": 3, "chars": 1, "words": 1, "tokens": 1}
+_HUNDRED = 10
+
+
+def number(value: float | None, entry: Mapping[str, Any]) -> str:
+    """Return a score as text: three decimals up to 10, fewer above; a dash where there is none."""
+    if value is None:
+        return "-"
+    unit = str(entry.get("unit", ""))
+    if unit in _PER_UNIT:
+        text = f"{value:.{_PER_UNIT[unit]}f}"
+        return f"${text}" if unit == "$" else f"{text} {unit}"
+    return f"{value:.3f}" if abs(value) < _HUNDRED else f"{value:.2f}"
+
+
+def interval(entry: Mapping[str, Any], unit_of: Mapping[str, Any] | None = None) -> str:
+    """Return an interval as text; a dash where there is none."""
+    low, high = entry.get("low"), entry.get("high")
+    if low is None or high is None:
+        return "-"
+    described = {**(unit_of or entry), "unit": ""}
+    if (unit_of or entry).get("unit") in _PER_UNIT:
+        described = dict(unit_of or entry)
+        return f"{number(low, described).split()[0]} to {number(high, described).split()[0]}"
+    return f"{number(low, described)} to {number(high, described)}"
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage that never rounds up to 100."""
+    if share >= 1:
+        return "100%"
+    return f"{min(share * 100, 99.9):.1f}%"
+
+
+def short(text: str, width: int = 80) -> str:
+    """Return a text on one line, cut to ``width`` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def plural(count: int, word: str) -> str:
+    """Return ``3 rows``, ``1 row``."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def heading(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    """Return the line that says what was run."""
+    parts = [str(summary["name"]), plural(int(summary["rows"]), "row")]
+    if summary["repeats"] > 1:
+        parts.append(f"{summary['repeats']} repeats")
+    target = str(manifest.get("target") or "")
+    if target:
+        parts.append(short(target, 60))
+    return " · ".join(parts)
+
+
+def arrow(entry: Mapping[str, Any]) -> str:
+    """Return which direction is better: up, down or neither."""
+    return {True: "↑", False: "↓"}.get(entry.get("higher_is_better"), " ")  # type: ignore[call-overload, no-any-return]
+
+
+def spent(manifest: Mapping[str, Any]) -> str:
+    """Return one line on requests, tokens, cost and time."""
+    usage = manifest.get("usage", {})
+    if "rescored" in usage:
+        return f"scored again from {usage['rescored']}; nothing was asked"
+    parts = [plural(int(usage.get("requests", 0)), "request")]
+    for key, word in (("from_cache", "from the cache"), ("from_journal", "from before"), ("retries", "retried")):
+        if usage.get(key):
+            parts.append(f"{usage[key]:,} {word}")
+    tokens = int(usage.get("tokens_in", 0)), int(usage.get("tokens_out", 0))
+    if any(tokens):
+        parts.append(f"{tokens[0]:,} tokens in, {tokens[1]:,} out")
+    if usage.get("cost"):
+        parts.append(f"${usage['cost']:.4f}")
+    if usage.get("unpriced"):
+        parts.append(f"{usage['unpriced']:,} without a known price")
+    parts.append(f"{manifest.get('seconds', 0):.1f} s")
+    return " · ".join(parts)
+
+
+def trouble(summary: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for everything that was not scored, and for a gate that failed."""
+    lines: list[str] = []
+    outputs = summary["outputs"]
+    if outputs["error"]:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in outputs["errors"].items())
+        lines.append(f"{plural(outputs['error'], 'output')} failed and got no score: {kinds}")
+    for name, entry in summary["scores"].items():
+        if entry["skipped"]:
+            why = _reasons(entry, skip="no output")
+            lines.append(f"{name} did not apply to {plural(entry['skipped'], 'output')}{why}")
+        own = {reason: n for reason, n in entry["reasons"].items() if reason.startswith(f"{name} ")}
+        lines.extend(f"{plural(n, 'output')} not scored: {reason}" for reason, n in own.items())
+    gate = summary.get("gate", {}).get("coverage")
+    if gate and not gate["pass"]:
+        lines.append(f"coverage {percent(gate['value'])} is below the floor of {percent(gate['min'])}")
+    return lines
+
+
+def _reasons(entry: Mapping[str, Any], *, skip: str) -> str:
+    named = [f"{reason} ({n:,})" for reason, n in entry["reasons"].items() if not reason.startswith(skip)]
+    return ": " + ", ".join(named[:3]) if named else ""

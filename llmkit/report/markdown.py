@@ -1,0 +1,129 @@
+"""``report.md``: a run as a page that a person can read in an editor or a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from llmkit.report._words import arrow, heading, interval, number, percent, short, spent, trouble
+from llmkit.types import Run
+
+
+def markdown_report(run: Run, examples: Sequence[Mapping[str, str]] = ()) -> str:
+    """Return the report of a run in Markdown.
+
+    Args:
+        run: The run.
+        examples: Rows worth reading (failed or worst first): ``id``, ``why``, ``input``, ``reference``, ``output``.
+    """
+    manifest, summary = run.manifest, run.summary
+    level = f"{float(manifest.get('level', 0.95)):.0%} interval"
+    lines = [f"# {summary['name']}", "", heading(manifest, summary) + "  ", spent(manifest), ""]
+    lines += [f"> **{line}**  " for line in map(_cell, trouble(summary))]
+    lines += ["", "## Scores", ""]
+    lines += _table(
+        ["scorer", "score", level, "n", "scored"],
+        [
+            [f"`{_code(name)}` {arrow(e)}", number(e["value"], e), interval(e), f"{e['n']:,}", percent(e["coverage"])]
+            for name, e in summary["scores"].items()
+        ],
+    )
+    for field, found in summary["slices"].items():
+        lines += _slice(field, found, summary["scores"])
+    for name, entry in summary["scores"].items():
+        lines += _details(name, entry.get("details"))
+    lines += _examples(examples)
+    lines += ["", "## Signatures", "", "What made each number:", ""]
+    lines += [f"- `{_code(entry['signature'])}`" for entry in summary["scores"].values()]
+    lines += ["", *_facts(manifest), ""]
+    return "\n".join(lines)
+
+
+def _slice(field: str, found: Mapping[str, Any], scores: Mapping[str, Any]) -> list[str]:
+    rows = [
+        [
+            _cell(value),
+            f"{part['rows']:,}",
+            *(
+                f"{number(s['value'], scores[name])} ({interval(s, scores[name])})" if s["n"] else "-"
+                for name, s in part["scores"].items()
+            ),
+        ]
+        for value, part in found["values"].items()
+    ]
+    heads = [_cell(field), "rows", *(f"`{_code(name)}`" for name in scores)]
+    left_out = found["left_out"]
+    more = ["", f"{left_out:,} smaller values are left out."] if left_out else []
+    return ["", f"## By {_cell(field)}", "", *_table(heads, rows), *more]
+
+
+def _details(name: str, details: Mapping[str, Any] | None) -> list[str]:
+    if not details:
+        return []
+    lines = ["", f"## {_cell(name)}", ""]
+    classes = details.get("classes")
+    if classes:
+        columns = list(next(iter(classes.values())))
+        rows = [[_cell(label), *(_plain(row[column]) for column in columns)] for label, row in classes.items()]
+        lines += [*_table(["label", *columns], rows), ""]
+    confusion = details.get("confusion")
+    if confusion:
+        labels = [str(label) for label in confusion["labels"]]
+        rows = [
+            [_cell(label), *(f"{n:,}" for n in row)] for label, row in zip(labels, confusion["matrix"], strict=True)
+        ]
+        lines += _table([r"gold \ predicted", *map(_cell, labels)], rows)
+    return lines
+
+
+def _examples(examples: Sequence[Mapping[str, str]]) -> list[str]:
+    if not examples:
+        return []
+    lines = ["", "## Rows worth reading", ""]
+    for example in examples:
+        lines += [f"- **{_cell(example['id'])}**: {_cell(example['why'])}"]
+        for key in ("input", "reference", "output"):
+            if example.get(key):
+                lines.append(f"  - {key}: {_cell(short(example[key], 300))}")
+    return lines
+
+
+def _facts(manifest: Mapping[str, Any]) -> list[str]:
+    git = manifest.get("git") or {}
+    commit = f", commit {git['commit'][:12]}{' with uncommitted changes' if git.get('dirty') else ''}" if git else ""
+    dataset = manifest["dataset"]
+    skipped = f", {dataset['skipped_rows']:,} bad rows skipped" if dataset["skipped_rows"] else ""
+    rows = f"Eval set {_cell(str(dataset['source']))}, fingerprint {dataset['fingerprint'][:12]}{skipped}."
+    return [f"{rows} llmkit {manifest['llmkit']}, started {manifest['started']}{commit}."]
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    line = "|".join(["---", *("---:" for _ in heads[1:])])
+    return [f"| {' | '.join(heads)} |", f"|{line}|", *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else _cell(str(value))
+
+
+def _cell(text: str) -> str:
+    """Return text that Markdown shows as it is: no table breaks, no HTML."""
+    line = " ".join(text.split())
+    for mark, shown in (
+        ("\\", "\\\\"),
+        ("&", "&amp;"),
+        ("<", "&lt;"),
+        ("|", "\\|"),
+        ("`", "\\`"),
+        ("*", "\\*"),
+        ("[", "\\["),
+    ):
+        line = line.replace(mark, shown)
+    return line
+
+
+def _code(text: str) -> str:
+    """Return text that is safe between backticks inside a table."""
+    return " ".join(text.split()).replace("`", "'").replace("|", "\\|")
