@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from llmkit._version import __version__
 from llmkit.types import Output, Sample, Skipped, Table
 
 References = Literal["max", "mean", "first"]
 """How one score is made of several references: the best, the average, or the first reference alone."""
+
+R = TypeVar("R")
 
 NO_REFERENCE = Skipped("no reference")
 
@@ -43,6 +45,10 @@ class BaseMetric(ABC):
         """``field:value`` pairs and the implementation, as in sacreBLEU."""
         parts = [f"{key}:{_short(value)}" for key, value in self.settings.items()]
         return "|".join([*parts, f"impl:{self.implementation}"])
+
+    def signature_for(self, nrefs: int | None) -> str:
+        """Return the signature for data with ``nrefs`` references a sample (None: it varies); BLEU's names it."""
+        return self.signature
 
     @abstractmethod
     def stats(self, sample: Sample, output: Output) -> Sequence[float | str] | Skipped:
@@ -100,8 +106,11 @@ class RowsMetric(BaseMetric):
     kind = "rows"
 
 
-def over_references(rule: References, score: Callable[[str], float], references: Sequence[str]) -> float | Skipped:
-    """Return one score, at most 1, over several references by ``rule``; skipped where there is no reference."""
+def over_references(rule: References, score: Callable[[R], float], references: Sequence[R]) -> float | Skipped:
+    """Return one score, at most 1, over several references by ``rule``; skipped where there is no reference.
+
+    ``references`` are what ``score`` takes: texts, or texts already read into words.
+    """
     if not references:
         return NO_REFERENCE
     if rule == "first":

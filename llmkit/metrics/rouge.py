@@ -1,0 +1,134 @@
+"""ROUGE: how much of the references a summary's words cover."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+from typing import Literal, TypeAlias
+
+from llmkit.errors import ConfigError, Problem
+from llmkit.metrics._base import NO_REFERENCE, MeanMetric, References, over_references
+from llmkit.metrics._ngrams import overlap
+from llmkit.metrics._porter import stem
+from llmkit.metrics._sequences import lcs_length, lcs_places, positions
+from llmkit.registry import metric
+from llmkit.types import Output, Sample, Skipped
+
+Lines: TypeAlias = tuple[tuple[str, ...], ...]
+
+EMPTY_REFERENCE = Skipped("empty reference")
+_LONGEST_CACHED = 20_000
+_OTHER_TO_SPACE = bytes(code if chr(code) in "abcdefghijklmnopqrstuvwxyz0123456789\n" else 32 for code in range(256))
+
+
+@metric("rouge")
+@dataclass(frozen=True)
+class Rouge(MeanMetric):
+    """Share of n-grams or of the longest common subsequence that output and references have in common.
+
+    ``variant``: ``1`` to ``9`` counts n-grams of that length, each as often as it stands on both sides; ``L`` takes
+    the longest common subsequence of the whole texts; ``Lsum`` takes, for each line of the reference, the union of
+    its longest common subsequences with the lines of the output (put one sentence on a line).
+    ``measure``: recall ``r`` = common / reference, precision ``p`` = common / output, ``f`` = 2pr / (p + r).
+    ``stemmer``: compare word stems (Porter). Words are runs of a-z and 0-9 after lower-casing.
+    ``refs``: the best of the references by ``measure``, their mean, or the first. References without a word are
+    left out; a sample with no other is skipped. An output without a word scores 0.
+
+    Range 0 to 1, higher is better; the corpus value is the mean over samples.
+
+    Source: Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries"; values equal rouge-score 0.1.2.
+
+    Use it for summaries and long answers with several references. Do not use it for text that is not in a-z
+    letters (other scripts vanish), for short factual answers (token_f1), or as a measure of truth: a fluent
+    false summary can score high.
+    """
+
+    variant: int | Literal["L", "Lsum"] = 1
+    measure: Literal["f", "p", "r"] = "f"
+    stemmer: bool = False
+    refs: References = "max"
+
+    needs = ("references",)
+
+    def __post_init__(self) -> None:
+        """Refuse a variant that does not exist, and read a written ``"2"`` as 2."""
+        if isinstance(self.variant, str) and self.variant.isdecimal():
+            object.__setattr__(self, "variant", int(self.variant))
+        if self.variant not in {*range(1, 10), "L", "Lsum"}:
+            message = f"there is no ROUGE-{self.variant}: variant is a digit from 1 to 9, L or Lsum"
+            raise ConfigError(problems=[Problem(message)])
+
+    def score(self, sample: Sample, output: Output) -> float | Skipped:
+        """Return the score over the sample's references."""
+        if not sample.references:
+            return NO_REFERENCE
+        references = sample.references[:1] if self.refs == "first" else sample.references
+        targets = [target for text in references if any(target := read(text, stemmer=self.stemmer))]
+        if not targets:
+            return EMPTY_REFERENCE
+        candidate = read(output.text or "", stemmer=self.stemmer)
+        return over_references(self.refs, lambda target: self._against(target, candidate), targets)
+
+    def _against(self, target: Lines, candidate: Lines) -> float:
+        if self.variant == "Lsum":
+            hits, expected, given = _union_hits(target, candidate)
+        else:
+            left, right = _flat(target), _flat(candidate)
+            if self.variant == "L":
+                hits, expected, given = lcs_length(left, right), len(left), len(right)
+            else:
+                n = self.variant
+                hits, expected, given = overlap(left, right, n), len(left) - n + 1, len(right) - n + 1
+        return _measured(self.measure, hits, expected, given)
+
+
+def _measured(measure: str, hits: int, expected: int, given: int) -> float:
+    if not hits:
+        return 0.0
+    precision, recall = hits / given, hits / expected
+    if measure == "f":
+        return 2 * precision * recall / (precision + recall)
+    return precision if measure == "p" else recall
+
+
+def read(text: str, *, stemmer: bool) -> Lines:
+    """Return the words of each line of a text; remembered for a while, as several variants read the same text."""
+    return (remembered if len(text) <= _LONGEST_CACHED else _read)(text, stemmer)
+
+
+def _read(text: str, stemmer: bool) -> Lines:  # noqa: FBT001 - positional for the cache's sake
+    # One byte a character: whatever is not ASCII becomes "?", and with all other non-words a space.
+    plain = text.lower().encode("ascii", "replace").translate(_OTHER_TO_SPACE).decode("ascii")
+    return tuple(tuple(map(stem, line.split()) if stemmer else line.split()) for line in plain.split("\n"))
+
+
+remembered = lru_cache(maxsize=256)(_read)
+
+
+def _flat(lines: Lines) -> tuple[str, ...]:
+    return lines[0] if len(lines) == 1 else tuple(chain.from_iterable(lines))
+
+
+def _union_hits(target: Lines, candidate: Lines) -> tuple[int, int, int]:
+    """Return the hits of ROUGE-Lsum, and the number of words of target and candidate.
+
+    A word of the output can be hit only as often as it stands there, however many lines of the reference share it.
+    """
+    hit: Counter[str] = Counter()
+    for line in target:
+        hit.update(_union(line, candidate))
+    given = Counter(chain.from_iterable(candidate))
+    hits = sum(min(count, given[word]) for word, count in hit.items())
+    return hits, sum(map(len, target)), sum(map(len, candidate))
+
+
+def _union(line: tuple[str, ...], candidate: Lines) -> Sequence[str]:
+    places_of = positions(line)
+    union = 0
+    for other in candidate:
+        if not places_of.keys().isdisjoint(other):
+            union |= lcs_places(places_of, len(line), other)
+    return [word for i, word in enumerate(line) if union >> i & 1]
