@@ -1,1 +1,24 @@
 """What lies on disk: run folders, the journal, the response cache, locks."""
+
+from llmkit.store.git_state import git_state
+from llmkit.store.journal import Journal
+from llmkit.store.lock import FolderLock
+from llmkit.store.open_run import open_run
+from llmkit.store.record_files import RecordFile, RecordWriter
+from llmkit.store.response_cache import CacheSize, ResponseCache
+from llmkit.store.run_folder import RunFolder, Status, at, new_or_resumed
+
+__all__ = [
+    "CacheSize",
+    "FolderLock",
+    "Journal",
+    "RecordFile",
+    "RecordWriter",
+    "ResponseCache",
+    "RunFolder",
+    "Status",
+    "at",
+    "git_state",
+    "new_or_resumed",
+    "open_run",
+]
