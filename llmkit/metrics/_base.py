@@ -128,4 +128,6 @@ def over_references(rule: References, score: Callable[[R], float], references: S
 def _short(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value)) or "none"
     return "none" if value is None else str(value)

@@ -1,0 +1,38 @@
+"""Length: how long is the answer?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from llmkit.metrics import MeanMetric, metric
+from llmkit.types import Output, Sample
+
+
+@metric("length")
+@dataclass(frozen=True)
+class Length(MeanMetric):
+    """Mean length of the output in words or characters.
+
+    Words are what white space separates; characters are Unicode code points, white space included. 0 or more; neither
+    longer nor shorter is better, so it never decides a gate by direction. An empty output has length 0.
+
+    Use it beside any judged score, because judges prefer long answers. Not for languages written without spaces:
+    take ``chars``.
+
+    Attributes:
+        count: ``words`` or ``chars``.
+    """
+
+    count: Literal["words", "chars"] = "words"
+
+    higher_is_better = None
+    unit = "words"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "unit", self.count)
+
+    def score(self, sample: Sample, output: Output) -> float:
+        """Return the length."""
+        text = output.text or ""
+        return float(len(text.split()) if self.count == "words" else len(text))

@@ -1,0 +1,43 @@
+"""Tokens: how many did the answer take?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from llmkit.metrics import MeanMetric, metric
+from llmkit.types import Output, Sample, Skipped
+
+
+@metric("tokens")
+@dataclass(frozen=True)
+class Tokens(MeanMetric):
+    """Mean number of tokens per answer, as the server counted them.
+
+    ``in`` counts the prompt, ``out`` the completion, ``total`` both. 0 or more, lower is better. Skipped where the
+    server did not say. An answer from the response cache keeps its counts. Servers count with their own tokenizers:
+    do not compare models of different families; use `length`.
+
+    Attributes:
+        count: ``out``, ``in`` or ``total``.
+    """
+
+    count: Literal["out", "in", "total"] = "out"
+
+    higher_is_better = False
+    unit = "tokens"
+
+    def score(self, sample: Sample, output: Output) -> float | Skipped:
+        """Return the number of tokens."""
+        response = output.response
+        if response is None:
+            return Skipped("no token counts are recorded for this answer")
+        parts = {
+            "out": (response.tokens_out,),
+            "in": (response.tokens_in,),
+            "total": (response.tokens_in, response.tokens_out),
+        }[self.count]
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts):
+            return Skipped("the server did not say how many tokens this answer took")
+        return float(sum(known))
