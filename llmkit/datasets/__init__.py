@@ -1,1 +1,9 @@
-"""Eval sets from JSONL, CSV, JSON, Parquet and `datasets`, streamed and checked before anything is asked."""
+"""Eval sets: any file or hub set as a stream of samples, every bad row named, the whole set checked before a run."""
+
+from __future__ import annotations
+
+from llmkit.datasets.census import Census, Missing, census
+from llmkit.datasets.dataset import Dataset, open_dataset
+from llmkit.datasets.few_shot import FewShot, few_shot
+
+__all__ = ["Census", "Dataset", "FewShot", "Missing", "census", "few_shot", "open_dataset"]

@@ -1,0 +1,342 @@
+"""An eval set: opened by name, streamed, and readable again from the start."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from llmkit import jsonl
+from llmkit.datasets import rows as row_rules
+from llmkit.datasets import select
+from llmkit.datasets._paths import near
+from llmkit.datasets.fields import Fields, parse_fields
+from llmkit.datasets.hub import hub_rows
+from llmkit.datasets.readers import READERS, SUFFIXES, TABLES, Numbered, format_of
+from llmkit.datasets.where import Where, parse_where
+from llmkit.errors import ConfigError, DataError, Problem
+from llmkit.types import Sample
+
+SHOWN = 20
+"""How many problems a message lists before it says how many more there are."""
+
+OPTIONS = (
+    "path",
+    "hf",
+    "format",
+    "name",
+    "split",
+    "revision",
+    "fields",
+    "where",
+    "limit",
+    "sample",
+    "skip_bad_rows",
+)
+
+
+class Dataset:
+    """The rows of a file or hub set as samples; make one with `open_dataset`.
+
+    Attributes:
+        source: The set as a user would name it: its path, or its hub name.
+        path: The file; None for a hub set.
+        skip_bad_rows: Whether rows that are wrong are left out (the census counts them) instead of refused.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        path: Path | None,
+        read: Callable[[], Iterator[Numbered]],
+        table: bool = False,
+        fields: Fields | None = None,
+        where: Where | None = None,
+        limit: int | None = None,
+        sample: tuple[int, int] | None = None,
+        skip_bad_rows: bool = False,
+    ) -> None:
+        self.source = source
+        self.path = path
+        self.skip_bad_rows = skip_bad_rows
+        self.where = where.source if where else ""
+        self._read = read
+        self._table = table
+        self._fields = fields
+        self._where = where
+        self._limit = limit
+        self._sample = sample
+        self._drawn: frozenset[int] | None = None
+        self._twins: frozenset[int] | None = None
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.source!r})"
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Yield the samples in the order of the file.
+
+        Raises:
+            DataError: rows are wrong (the rest of the file is read first, so that all are named), or there is no file.
+        """
+        items = self.walk()
+        for item in items:
+            if isinstance(item, Sample):
+                yield item
+            elif not self.skip_bad_rows:
+                rest = (problem for problem in items if isinstance(problem, Problem))
+                raise data_error([item, *rest])
+
+    def walk(self) -> Iterator[Sample | Problem]:
+        """Yield every sample, and every problem in its place. Equal rows without an id get ``-2``, ``-3``..."""
+        times: Counter[str] = Counter()
+        for item, generated in self.numbered():
+            if generated and isinstance(item, Sample) and hash(item.id) in self._known_twins():
+                times[item.id] += 1
+                number = times[item.id]
+                yield item if number == 1 else replace(item, id=f"{item.id}-{number}")
+            else:
+                yield item
+
+    def know_twins(self, hashes: Iterable[int]) -> None:
+        """Remember ``hash(id)`` of the ids that several rows without an id share."""
+        self._twins = frozenset(hashes)
+
+    def _known_twins(self) -> frozenset[int]:
+        if self._twins is None:
+            made = array("q", (hash(item.id) for item, generated in self.numbered() if generated))
+            self.know_twins(repeated(made))
+        assert self._twins is not None
+        return self._twins
+
+    def has_rows(self) -> bool:
+        """Return whether the file holds any row at all, before anything is selected."""
+        return any(True for _ in self._read())
+
+    def numbered(self) -> Iterator[tuple[Any, bool]]:
+        """Yield each `Sample` or `Problem`, and whether the id was made from the content.
+
+        Equal rows without an id still share the bare digest here: which rows those are is known only at the end
+        of the file. The census finds out as it goes (`know_twins`); otherwise a pass of its own does.
+        """
+        convert, rename, source = row_rules.sample_of, self._fields.rename if self._fields else None, self.source
+        for line, raw in self._selected():
+            if type(raw) is Problem:
+                yield raw, False
+                continue
+            row = raw
+            if type(row) is dict:
+                if rename:
+                    row = rename(row)
+                if self._table:
+                    row = _open_cells(row)
+            made = convert(row, line, source)
+            if type(made) is list:
+                for problem in made:
+                    yield problem, False
+            else:
+                yield made, row.get("id") is None
+
+    def _selected(self) -> Iterator[Numbered]:
+        kept = self._limited()
+        if self._sample is None:
+            return kept
+        return select.keep_drawn(kept, self._draw)
+
+    def _draw(self) -> frozenset[int]:
+        if self._drawn is None:
+            assert self._sample is not None
+            self._drawn = select.draw(self._limited(), *self._sample)
+        return self._drawn
+
+    def _limited(self) -> Iterator[Numbered]:
+        asked = dict.fromkeys(self._where.fields, "where") if self._where else {}
+        asked |= dict.fromkeys(self._fields.sources, "fields") if self._fields else {}
+        names = _Names(self.source, asked)
+        found = names.watch(self._read()) if asked else self._read()
+        if self._where:
+            found = select.keep_where(found, self._where, self.source)
+        if self._limit is not None:
+            found = select.keep_first(found, self._limit)
+        return names.verify(found) if asked else found
+
+
+class _Names:
+    """Names that a config asks rows for; refuses, when the rows have been read, those that no row has."""
+
+    def __init__(self, source: str, asked: Mapping[str, str]) -> None:
+        self._source = source
+        self._asked = asked
+        self._unseen = set(asked)
+        self._seen: set[str] = set()
+
+    def watch(self, rows: Iterable[Numbered]) -> Iterator[Numbered]:
+        for line, row in rows:
+            if self._unseen and type(row) is dict:
+                self._seen.update(row)
+                self._unseen = {n for n in self._unseen if not (n in self._seen or n.split(".")[0] in self._seen)}
+            yield line, row
+
+    def verify(self, rows: Iterable[Numbered]) -> Iterator[Numbered]:
+        yield from rows
+        if not self._seen or not self._unseen:
+            return
+        raise DataError(
+            problems=[
+                Problem(
+                    f"no row has the field '{name}'",
+                    file=self._source,
+                    key=f"dataset.{self._asked[name]}",
+                    hint=near(name, self._seen),
+                )
+                for name in sorted(self._unseen)
+            ]
+        )
+
+
+def _open_cells(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a table's row with the lists that its cells hold as JSON."""
+    for name in row_rules.LISTS & row.keys():
+        cell = row[name]
+        if isinstance(cell, str) and cell.lstrip().startswith("["):
+            try:
+                row[name] = jsonl.loads(cell)
+            except ValueError:
+                continue
+        elif isinstance(cell, str) and name == "choices":
+            row[name] = [cell]
+    answer, choices = row.get("answer"), row.get("choices")
+    if isinstance(answer, str) and answer.isdecimal() and isinstance(choices, list) and answer not in choices:
+        row["answer"] = int(answer)
+    return row
+
+
+def repeated(hashes: array[int]) -> list[int]:
+    """Return the numbers that stand more than once in an array of 64-bit integers; 8 bytes of memory a number."""
+    import numpy as np
+
+    numbers = np.sort(np.frombuffer(hashes, dtype=np.int64)) if hashes else np.empty(0, np.int64)
+    again = numbers[1:][numbers[1:] == numbers[:-1]]
+    return [int(number) for number in np.unique(again)]
+
+
+def data_error(problems: Iterable[Problem], *, count: int | None = None) -> DataError:
+    """Return the error that lists the first problems and counts the rest."""
+    listed = list(problems)
+    more = (len(listed) if count is None else count) - min(len(listed), SHOWN)
+    lines = [str(problem) for problem in listed[:SHOWN]]
+    if more > 0:
+        lines.append(f"and {more:,} more")
+    return DataError("\n".join(lines), listed[:SHOWN])
+
+
+def open_dataset(source: str | Mapping[str, Any], *, base: Path) -> Dataset:
+    """Return the set that a config names; nothing is read yet.
+
+    Args:
+        source: A path, or a mapping of `OPTIONS`: ``path`` or ``hf``; ``format`` where the file's name does not tell
+            it; ``name``, ``split`` and ``revision`` of a hub set; ``fields``, ``where``, ``limit``,
+            ``sample: {n, seed}``, ``skip_bad_rows``.
+        base: The folder that relative paths start from.
+
+    Raises:
+        ConfigError: options that are wrong; all at once.
+        DataError: there is no such file.
+    """
+    options: Mapping[str, Any] = {"path": source} if isinstance(source, str) else source
+    problems: list[Problem] = []
+    made: dict[str, Any] = {"skip_bad_rows": options.get("skip_bad_rows") is True}
+    for check in (_check_options, _plan_selection, _plan_names):
+        try:
+            made |= check(options)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems=problems)
+    if options.get("hf") is not None:
+        picks = {"config": options.get("name"), "split": options.get("split"), "revision": options.get("revision")}
+        read = hub_rows(str(options["hf"]), base=base, **picks)
+        return Dataset(source=str(options["hf"]), path=None, read=read, **made)
+    path = _find(str(options["path"]), base)
+    form = options.get("format") or format_of(path)
+    if form is None:
+        hint = f"known endings: {' '.join(SUFFIXES)} (each also .gz); or give format: {' | '.join(READERS)}"
+        raise DataError(problems=[Problem("the name does not tell the file's format", file=str(path), hint=hint)])
+    reader = READERS[form]
+    return Dataset(source=str(path), path=path, read=lambda: reader(path), table=form in TABLES, **made)
+
+
+def _check_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    problems = [
+        Problem(f"unknown option '{name}'", key="dataset", hint=near(str(name), OPTIONS))
+        for name in options
+        if name not in OPTIONS
+    ]
+    given = [name for name in ("path", "hf") if options.get(name) is not None]
+    if len(given) != 1:
+        problems.append(Problem("give either path or hf" + (", not both" if given else ""), key="dataset"))
+    problems += [
+        Problem("expected a text", key=f"dataset.{name}")
+        for name in ("path", "hf", "name", "split", "revision", "format")
+        if name in options and options[name] is not None and not (isinstance(options[name], str) and options[name])
+    ]
+    form = options.get("format")
+    if isinstance(form, str) and form and form not in READERS:
+        hint = near(form, READERS) or f"formats: {', '.join(READERS)}"
+        problems.append(Problem(f"unknown format '{form}'", key="dataset.format", hint=hint))
+    if not isinstance(options.get("skip_bad_rows", False), (bool, type(None))):
+        problems.append(Problem("expected true or false", key="dataset.skip_bad_rows"))
+    if problems:
+        raise ConfigError(problems=problems)
+    return {}
+
+
+def _plan_selection(options: Mapping[str, Any]) -> dict[str, Any]:
+    limit, sample = options.get("limit"), options.get("sample")
+    problems = []
+    if limit is not None and not _whole(limit, least=1):
+        problems.append(Problem(f"expected a whole number of at least 1, not {limit!r}", key="dataset.limit"))
+    drawn = None
+    if sample is not None:
+        match sample:
+            case {"n": n, **rest} if _whole(n, least=1) and set(rest) <= {"seed"} and _whole(rest.get("seed", 0)):
+                drawn = (n, rest.get("seed", 0))
+            case _:
+                problems.append(Problem("expected {n: 100, seed: 0} with whole numbers", key="dataset.sample"))
+    if problems:
+        raise ConfigError(problems=problems)
+    return {"limit": limit, "sample": drawn}
+
+
+def _whole(value: Any, *, least: int | None = None) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and (least is None or value >= least)
+
+
+def _plan_names(options: Mapping[str, Any]) -> dict[str, Any]:
+    fields, where = options.get("fields"), options.get("where")
+    if fields is not None and not isinstance(fields, Mapping):
+        raise ConfigError(problems=[Problem("expected a mapping such as {input: question}", key="dataset.fields")])
+    return {
+        "fields": parse_fields(fields) if fields else None,
+        "where": parse_where(where) if where is not None else None,
+    }
+
+
+def _find(name: str, base: Path) -> Path:
+    exact = base / Path(name).expanduser()
+    shown = Path(os.path.normpath(exact))
+    path = shown if shown.exists() or not exact.exists() else exact
+    if path.is_file():
+        return path
+    if path.exists():
+        what, hint = "this is a folder, not a file", "give a file in it, or read the folder with hf:"
+        if not path.is_dir():
+            what, hint = "this is not a regular file, and a set is read more than once", ""
+        raise DataError(problems=[Problem(what, file=str(path), hint=hint)])
+    siblings = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
+    hint = near(path.name, siblings) if path.parent.is_dir() else f"there is no folder '{path.parent}'"
+    raise DataError(problems=[Problem("there is no such file", file=str(path), hint=hint)])

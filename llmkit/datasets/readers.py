@@ -1,0 +1,252 @@
+"""Files of rows, one reader a format. Each yields (line, row or `Problem`) and holds no more than it must.
+
+JSONL, CSV and Parquet stream. A ``.json`` file is held as text while its rows are made one by one. In CSV and TSV
+every cell is text and an empty cell is no value (null). A row's line is where it begins in the file; rows of
+Parquet are counted from 1.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from llmkit import jsonl
+from llmkit.errors import DataError, Problem
+
+Numbered: TypeAlias = tuple[int, Any]
+"""A line number, and the row or the `Problem` found there."""
+Reader: TypeAlias = Callable[[Path], Iterator[Numbered]]
+
+_CELL_LIMIT = 1 << 30
+_BATCH = 1024
+
+
+def read_csv(path: Path) -> Iterator[Numbered]:
+    """Yield the rows of a comma-separated file whose first line holds the field names."""
+    return _read_table(path, csv.excel)
+
+
+def read_tsv(path: Path) -> Iterator[Numbered]:
+    """Yield the rows of a tab-separated file whose first line holds the field names."""
+    return _read_table(path, csv.excel_tab)
+
+
+def _read_table(path: Path, dialect: type[csv.Dialect]) -> Iterator[Numbered]:
+    csv.field_size_limit(_CELL_LIMIT)
+    lines = _Decoded(path)
+    reader = csv.reader(lines, dialect, strict=True)
+    header: list[str] | None = None
+    while True:
+        start = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield start, Problem(f"not a row of the table: {error}", file=str(path), line=start)
+            continue
+        if lines.problem:
+            yield start, lines.take_problem()
+        elif not cells:
+            continue
+        elif header is None:
+            header = _header(cells, path, start)
+        elif len(cells) != len(header):
+            message = f"the row has {len(cells)} cells, the header {len(header)}"
+            yield start, Problem(message, file=str(path), line=start)
+        else:
+            yield start, {name: cell or None for name, cell in zip(header, cells, strict=True)}
+
+
+def _header(cells: list[str], path: Path, line: int) -> list[str]:
+    twice = sorted({cell for cell in cells if cells.count(cell) > 1})
+    if twice:
+        raise DataError(problems=[Problem(f"the header names '{twice[0]}' twice", file=str(path), line=line)])
+    if len(cells) == 1 and ";" in cells[0]:
+        hint = "save it with commas"
+        raise DataError(problems=[Problem("the table is separated by ';'", file=str(path), line=line, hint=hint)])
+    return cells
+
+
+class _Decoded:
+    """The text lines of a file; a line that is not UTF-8 is patched, and remembered as the record's problem."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines = jsonl.read_lines(path)
+        self.problem: Problem | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        number, line = next(self._lines)
+        try:
+            return line.decode()
+        except UnicodeDecodeError as error:
+            self.problem = Problem(jsonl.invalid_text(line, error), file=str(self._path), line=number)
+            return line.decode(errors="replace")
+
+    def take_problem(self) -> Problem:
+        assert self.problem is not None
+        taken, self.problem = self.problem, None
+        return taken
+
+
+def read_json(path: Path) -> Iterator[Numbered]:
+    """Yield the items of a JSON array, or of the array under ``data`` in an object.
+
+    Raises:
+        DataError: the text is not such JSON. What follows a mistake cannot be read, so it is never skipped.
+    """
+    text = _whole_text(path)
+    start = _skip(text, 0)
+    try:
+        if text[start : start + 1] == "{":
+            start = _find_data(text, start)
+        yield from _items(text, start)
+    except json.JSONDecodeError as error:
+        raise _unreadable(path, jsonl.syntax_reason(error), error.lineno) from None
+    except ValueError as error:
+        raise _unreadable(path, str(error), 0) from None
+
+
+def _unreadable(path: Path, reason: str, line: int) -> DataError:
+    hint = "" if line else "for one object a line, give format: jsonl"
+    return DataError(problems=[Problem(reason, file=str(path), line=line, hint=hint)])
+
+
+def _whole_text(path: Path) -> str:
+    lines = b"".join(line for _, line in jsonl.read_lines(path))
+    try:
+        return lines.decode()
+    except UnicodeDecodeError as error:
+        line = lines.count(b"\n", 0, error.start) + 1
+        start = lines.rfind(b"\n", 0, error.start) + 1
+        reason = f"not UTF-8: byte {error.start - start + 1} of the line is 0x{lines[error.start]:02x}"
+        raise DataError(problems=[Problem(reason, file=str(path), line=line)]) from None
+
+
+def _skip(text: str, index: int) -> int:
+    while text[index : index + 1] in (" ", "\t", "\r", "\n"):
+        index += 1
+    return index
+
+
+def _find_data(text: str, start: int) -> int:
+    index = _skip(text, start + 1)
+    while text[index : index + 1] != "}":
+        key, index = jsonl.decode_at(text, index)
+        index = _expect(text, index, ":")
+        if key == "data":
+            return index
+        _, index = jsonl.decode_at(text, index)
+        index = _skip(text, index)
+        if text[index : index + 1] != "}":
+            index = _expect(text, index, ",")
+    raise ValueError(_NO_ARRAY)
+
+
+_NO_ARRAY = "expected an array of rows, or an object with the array under 'data'"
+
+
+def _expect(text: str, index: int, mark: str) -> int:
+    index = _skip(text, index)
+    if text[index : index + 1] != mark:
+        raise json.JSONDecodeError(f"Expecting '{mark}' delimiter", text, index)
+    return _skip(text, index + 1)
+
+
+def _items(text: str, start: int) -> Iterator[Numbered]:
+    if text[start : start + 1] != "[":
+        raise ValueError(_NO_ARRAY)
+    index, line, counted = _skip(text, start + 1), 1, 0
+    if text[index : index + 1] == "]":
+        return
+    while True:
+        line += text.count("\n", counted, index)
+        counted = index
+        try:
+            row, index = jsonl.decode_at(text, index)
+        except json.JSONDecodeError:
+            raise
+        except ValueError as error:
+            raise json.JSONDecodeError(str(error), text, index) from None
+        yield line, row
+        index = _skip(text, index)
+        if text[index : index + 1] == "]":
+            return
+        index = _expect(text, index, ",")
+
+
+def read_parquet(path: Path) -> Iterator[Numbered]:
+    """Yield the rows of a Parquet file, a batch in memory at a time; dates become ISO text, NaN becomes null."""
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    jsonl.open_bytes(path).close()
+    number = 0
+    try:
+        with ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=_BATCH):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, json_value(row)
+    except (ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise DataError(problems=[Problem(f"not a Parquet file that can be read: {reason}", file=str(path))]) from None
+
+
+def json_value(value: Any) -> Any:
+    """Return a value of a typed table as one JSON can hold: dates as ISO text, NaN as null, bytes as text."""
+    if isinstance(value, (str, bool, int)) or value is None:
+        return value
+    if isinstance(value, float):
+        return value if abs(value) <= _LARGEST else None
+    if isinstance(value, Mapping):
+        return {str(key): json_value(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_value(item) for item in value]
+    return _odd_value(value)
+
+
+def _odd_value(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    if hasattr(value, "tolist"):
+        return json_value(value.tolist())
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+_LARGEST = 1.7976931348623157e308
+
+READERS: Mapping[str, Reader] = {
+    "jsonl": jsonl.read_rows,
+    "csv": read_csv,
+    "tsv": read_tsv,
+    "json": read_json,
+    "parquet": read_parquet,
+}
+"""Format name -> reader."""
+
+SUFFIXES: Mapping[str, str] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".json": "json",
+    ".parquet": "parquet",
+}
+TABLES = frozenset({"csv", "tsv"})
+"""Formats whose every cell is text."""
+
+
+def format_of(path: Path) -> str | None:
+    """Return the format that a file's name tells, ``.gz`` aside; None where it tells none."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    return SUFFIXES.get(suffixes[-1]) if suffixes else None
