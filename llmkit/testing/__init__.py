@@ -1,1 +1,9 @@
-"""Fakes for tests of your own plug-ins: scripted and flaky providers, a fake clock."""
+"""Fakes for tests of your own plug-ins: scripted and flaky providers, a memory in a dict, a fake clock."""
+
+from __future__ import annotations
+
+from llmkit.testing.clock import FakeClock
+from llmkit.testing.memory import MemoryDict
+from llmkit.testing.providers import FlakyProvider, Reply, ScriptedProvider
+
+__all__ = ["FakeClock", "FlakyProvider", "MemoryDict", "Reply", "ScriptedProvider"]
