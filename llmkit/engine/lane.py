@@ -1,0 +1,86 @@
+"""One provider, as the engine sees it: how to ask it, and how fast."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from llmkit.engine.estimate import Experience
+from llmkit.engine.limits import AdaptiveConcurrency, RequestPacer, TokenPacer
+from llmkit.engine.settings import Settings
+from llmkit.protocols import Provider
+
+if TYPE_CHECKING:
+    from llmkit.engine.gate import Ticket
+
+
+class Lane:
+    """A provider with its own limiter. Made by `llmkit.engine.Engine.lane`.
+
+    Attributes:
+        provider: The provider.
+        identity: What makes it answer as it does; the first part of every content key.
+        model: The provider's model, for prices; empty where it has none.
+        active: Attempts in flight.
+        paused_until: Nothing starts before this time, because the server said so.
+    """
+
+    __slots__ = (
+        "active",
+        "answer",
+        "cacheable",
+        "complete",
+        "concurrency",
+        "experience",
+        "identity",
+        "journaled",
+        "model",
+        "paused_until",
+        "priced",
+        "provider",
+        "requests",
+        "tokens",
+        "waiting",
+    )
+
+    def __init__(self, provider: Provider, identity: str, settings: Settings) -> None:
+        self.provider = provider
+        self.identity = identity
+        self.complete = provider.complete
+        self.cacheable = bool(getattr(provider, "cacheable", False))
+        self.journaled = bool(getattr(provider, "journaled", True))
+        self.model = str(getattr(provider, "model", "") or "")
+        self.answer = _answer_limit(provider)
+        self.priced: set[str] = set()
+        self.active = 0
+        self.paused_until = float("-inf")
+        self.concurrency = AdaptiveConcurrency(settings.max_concurrency)
+        self.requests = RequestPacer(settings.requests_per_minute) if settings.requests_per_minute else None
+        self.tokens = TokenPacer(settings.tokens_per_minute) if settings.tokens_per_minute else None
+        self.experience = Experience()
+        self.waiting: deque[Ticket] = deque()
+
+    def ready_at(self, now: float, tokens: float) -> float:
+        """Return when an attempt of ``tokens`` may start, as far as time is concerned."""
+        at = self.paused_until
+        if self.requests is not None:
+            at = max(at, self.requests.ready_at())
+        if self.tokens is not None:
+            at = max(at, self.tokens.ready_at(now, tokens))
+        return at
+
+    def take(self, now: float, tokens: float) -> None:
+        """Count an attempt that starts."""
+        self.active += 1
+        if self.requests is not None:
+            self.requests.take(now)
+        if self.tokens is not None:
+            self.tokens.take(now, tokens)
+
+
+def _answer_limit(provider: Provider) -> int | None:
+    for name in ("max_completion_tokens", "max_tokens"):
+        limit = getattr(provider, name, None)
+        if isinstance(limit, int) and limit > 0:
+            return limit
+    return None

@@ -1,0 +1,54 @@
+"""What is known already: the journal of this run, then the cache of earlier ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+from llmkit.engine.lane import Lane
+from llmkit.protocols import Memory
+from llmkit.types import Response
+
+
+class Recall:
+    """Looks into journal and cache, each where the lane allows it.
+
+    An answer from the journal comes back as it was, because this run paid for it: so a resumed run equals an
+    uninterrupted one. An answer from the cache is marked ``cached``.
+    """
+
+    def __init__(self, journal: Memory | None, cache: Memory | None, *, refresh: bool) -> None:
+        self._journal = journal
+        self._cache = cache
+        self._refresh = refresh
+
+    def get(self, lane: Lane, key: str) -> tuple[Literal["journal", "cache"], Response] | None:
+        """Return who knows the answer, and the answer."""
+        if self._journal is not None and lane.journaled:
+            response = self._journal.get(key)
+            if response is not None:
+                return "journal", response
+        if self._cache is not None and lane.cacheable and not self._refresh:
+            response = self._cache.get(key)
+            if response is not None:
+                return "cache", response if response.cached else replace(response, cached=True)
+        return None
+
+    def put(self, lane: Lane, key: str, response: Response) -> None:
+        """Remember an answer."""
+        if self._journal is not None and lane.journaled:
+            self._journal.put(key, response)
+        if self._cache is not None and lane.cacheable:
+            self._cache.put(key, response)
+
+    def paid(self) -> Iterator[Response]:
+        """Yield what this run had paid for before it was interrupted, if the journal can say."""
+        journal = self._journal
+        keys = getattr(journal, "keys", None)
+        if journal is None or keys is None:
+            return
+        for key in list(keys()):
+            response = journal.get(key)
+            if response is not None:
+                yield response

@@ -1,0 +1,210 @@
+"""Sends one request until it is answered or given up: gate, attempt, retry, price, account."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from llmkit.engine.budget import Budget
+from llmkit.engine.events import Answered, Event, Failed, Retried, Sent, SlowedDown, Stopped
+from llmkit.engine.gate import Gate, Ticket
+from llmkit.engine.lane import Lane
+from llmkit.engine.prices import PriceBook
+from llmkit.engine.retry import History, RetryPolicy
+from llmkit.engine.settings import Settings
+from llmkit.engine.usage import Usage
+from llmkit.errors import (
+    AuthenticationError,
+    LlmkitError,
+    PermanentError,
+    RateLimitedError,
+    RequestError,
+    TransientError,
+    UnauthorizedError,
+    UsageError,
+)
+from llmkit.protocols import Clock
+from llmkit.types import Request, Response
+
+
+class Sender:
+    """What stands between a request and its provider once nobody remembers the answer."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        usage: Usage,
+        *,
+        prices: PriceBook,
+        clock: Clock,
+        seed: int,
+        observe: Callable[[Event], None] | None,
+    ) -> None:
+        self._timeout = settings.timeout
+        self._max_cost = settings.max_cost
+        self._usage = usage
+        self._prices = prices
+        self._clock = clock
+        self._rng = random.Random(seed)  # noqa: S311 - jitter needs no secrets
+        self._observe = observe
+        self._policy = RetryPolicy(settings.max_retries, settings.patience)
+        self.budget = Budget(settings)
+        self.gate = Gate(settings, clock, self.budget)
+        self._estimates = settings.tokens_per_minute is not None or self.budget.limited
+
+    async def send(self, lane: Lane, request: Request) -> Response:
+        """Return the answer, with cost and attempts filled in.
+
+        Raises:
+            RequestError: it failed for good.
+            LlmkitError: the run was halted.
+        """
+        ticket = self._ticket(lane, request)
+        history: History | None = None
+        due = 0.0
+        while True:
+            try:
+                await self.gate.enter(ticket, due)
+            except RequestError as error:
+                raise self._given_up(lane, error, history.attempts if history else 0) from None
+            attempts = history.attempts + 1 if history else 1
+            self._usage.sent += 1
+            if self._observe is not None:
+                self._observe(Sent(lane.identity, attempts))
+            try:
+                response = await self._attempt(lane, request)
+                return self._account(lane, request, response, ticket, attempts)
+            except TransientError as error:
+                history = history or History()
+                history.attempts = attempts
+                due = self._again(lane, error, ticket, history)
+            except RequestError as error:
+                if isinstance(error, UnauthorizedError):
+                    self.halt(_refused(lane, error))
+                raise self._given_up(lane, error, attempts) from error.__cause__
+            finally:
+                self.gate.leave(ticket)
+            self._usage.retries += 1
+
+    async def _attempt(self, lane: Lane, request: Request) -> Response:
+        """Ask once; every failure comes out as a `RequestError`, except a halt and a cancellation."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await lane.complete(request)
+        except (RequestError, LlmkitError):
+            raise
+        except TimeoutError as error:
+            limit = f"within {self._timeout:g} s" if self._timeout is not None else "in time"
+            raise TransientError(f"no answer {limit}", kind="timeout") from error
+        except ConnectionError as error:
+            raise TransientError(f"the connection failed: {error}", kind="connection") from error
+        except Exception as error:
+            raise PermanentError(f"{type(error).__name__}: {error}", kind="exception") from error
+
+    def _again(self, lane: Lane, error: TransientError, ticket: Ticket, history: History) -> float:
+        """Return when to try again, slowing the lane down after a 429; raise when it is time to give up."""
+        now = self._clock.monotonic()
+        if isinstance(error, RateLimitedError):
+            self._usage.rate_limited += 1
+            pause = max(error.retry_after or 0.0, 0.0)
+            cut = lane.concurrency.limited(ticket.started, now)
+            self.gate.pause(lane, now + pause)
+            if cut and self._observe is not None:
+                self._observe(SlowedDown(lane.identity, lane.concurrency.limit, pause))
+        delay = self._policy.delay(history, error, now, self._rng)
+        if delay is None:
+            raise self._given_up(lane, error, history.attempts) from error.__cause__
+        if self._observe is not None:
+            self._observe(Retried(lane.identity, error, history.attempts, delay))
+        return now + delay
+
+    def _account(self, lane: Lane, request: Request, response: Response, ticket: Ticket, attempts: int) -> Response:
+        """Count an answer, and write into it what only the engine knows."""
+        usage = self._usage
+        usage.answered += 1
+        lane.concurrency.succeeded()
+        tokens_in, tokens_out = response.tokens_in, response.tokens_out
+        known = tokens_in is not None and tokens_out is not None
+        usage.tokens_in += tokens_in or 0
+        usage.tokens_out += tokens_out or 0
+        cost = response.cost
+        if cost is None and has_price(lane, request):
+            cost = self._price(lane, request, response)
+            usage.unpriced += cost is None
+        usage.cost += cost or 0.0
+        if self._estimates:
+            used = (tokens_in or 0) + (tokens_out or 0) if known else ticket.tokens
+            self.budget.spend(used, cost if cost is not None else ticket.cost)
+            if known:
+                lane.experience.learn(request, tokens_in or 0, tokens_out or 0)
+            if lane.tokens is not None:
+                lane.tokens.correct(ticket.tokens, used)
+        changes: dict[str, Any] = {}
+        if cost is not None and cost != response.cost:
+            changes["cost"] = cost
+        if attempts > 1:
+            changes["attempts"] = attempts
+        if not response.latency and (lane.journaled or lane.cacheable):
+            changes["latency"] = self._clock.monotonic() - ticket.started
+        if changes:
+            response = replace(response, **changes)
+        if self._observe is not None:
+            self._observe(Answered(lane.identity, response))
+        return response
+
+    def _given_up(self, lane: Lane, error: RequestError, attempts: int) -> RequestError:
+        error.attempts = attempts
+        self._usage.failed += 1
+        if self._observe is not None:
+            self._observe(Failed(lane.identity, error))
+        return error
+
+    def halt(self, reason: LlmkitError) -> None:
+        """Send nothing more."""
+        if self.gate.halt(reason) and self._observe is not None:
+            self._observe(Stopped(reason))
+
+    # Prices.
+
+    def _ticket(self, lane: Lane, request: Request) -> Ticket:
+        if request.model:
+            self.require_price(lane, request.model)
+        if not self._estimates:
+            return Ticket(lane)
+        size = lane.experience.expect(request, lane.answer)
+        model = request.model or lane.model
+        cost = self._prices.cost(model, *size) if model and self._max_cost is not None else None
+        return Ticket(lane, float(sum(size)), cost or 0.0)
+
+    def _price(self, lane: Lane, request: Request, response: Response) -> float | None:
+        usage = (response.tokens_in, response.tokens_out, response.tokens_cached)
+        cost = self._prices.cost(request.model or lane.model, *usage)
+        return cost if cost is not None or not response.model else self._prices.cost(response.model, *usage)
+
+    def require_price(self, lane: Lane, model: str) -> None:
+        """Refuse a model of unknown price where a ``max_cost`` has to be kept."""
+        if self._max_cost is None or not model or not lane.journaled or model in lane.priced:
+            return
+        if not self._prices.knows(model):
+            reason = UsageError(
+                f"engine.max_cost is set, but the price of '{model}' is unknown, so the budget could not be kept. "
+                "Add the model to a price file (0 for a model of your own), or remove engine.max_cost."
+            )
+            self.halt(reason)
+            raise reason
+        lane.priced.add(model)
+
+
+def has_price(lane: Lane, request: Request) -> bool:
+    """Return whether an answer of this lane is a model's, which costs something."""
+    return lane.journaled and bool(request.model or lane.model)
+
+
+def _refused(lane: Lane, error: UnauthorizedError) -> AuthenticationError:
+    return AuthenticationError(
+        f"The endpoint of '{lane.identity}' refused the key: {error}. Nothing more is asked; mend the key and run the "
+        "same command to continue."
+    )
