@@ -10,10 +10,22 @@ Schema comes free. Names are looked up in this order, and only what is looked up
 Two owners of one name are an error; an unknown name suggests near ones.
 """
 
-from llmkit.registry.arguments import Built, build, check, explicit, fields
+from llmkit.registry.arguments import Built, build, canonical, check, explicit, fields
 from llmkit.registry.describe import Argument, Description, describe
 from llmkit.registry.files import load_plugins
-from llmkit.registry.names import KINDS, builtin_names, lookup, metric, names, provider, published_names, register
+from llmkit.registry.hints import json_schema, limits, whole_as_text
+from llmkit.registry.names import (
+    KINDS,
+    builtin_names,
+    did_you_mean,
+    lookup,
+    metric,
+    names,
+    provider,
+    published_names,
+    register,
+)
+from llmkit.registry.sentences import sentence, shown
 
 __all__ = [
     "KINDS",
@@ -22,10 +34,14 @@ __all__ = [
     "Description",
     "build",
     "builtin_names",
+    "canonical",
     "check",
     "describe",
+    "did_you_mean",
     "explicit",
     "fields",
+    "json_schema",
+    "limits",
     "load_plugins",
     "lookup",
     "metric",
@@ -33,4 +49,7 @@ __all__ = [
     "provider",
     "published_names",
     "register",
+    "sentence",
+    "shown",
+    "whole_as_text",
 ]

@@ -58,10 +58,10 @@ def _module_name(file: Path) -> str:
 
 def _missing(file: Path) -> Problem:
     if file.is_dir():
-        return Problem("a plug-in is a Python file, and this is a folder", file=str(file), key="plugins")
+        return Problem(f"a plug-in is a Python file, and '{file}' is a folder", key="plugins")
     near = sorted(path.name for path in file.parent.glob("*.py")) if file.parent.is_dir() else []
     hint = names.did_you_mean(file.name, near) if near else "paths are relative to the config's folder"
-    return Problem("no such plug-in file", file=str(file), key="plugins", hint=hint)
+    return Problem(f"no such plug-in file: '{file}'", key="plugins", hint=hint)
 
 
 def _problems(file: Path, module: ModuleType, error: BaseException) -> list[Problem]:

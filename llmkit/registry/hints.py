@@ -1,8 +1,8 @@
 """Type hints of plug-in fields: how they are checked, said in words, and written as JSON Schema.
 
 Checking is strict where a silent conversion would change what the user wrote: ``yes`` is no boolean, ``0.5`` no
-whole number, ``"5"`` no number. A number is taken for a text (``rouge(variant=1)`` means ``'1'``), since YAML
-makes numbers of unquoted digits.
+whole number, ``"5"`` no number. A whole number is taken for a text (``rouge(variant=1)`` means ``'1'``), since YAML
+makes numbers of unquoted digits; a fraction is not, since ``1.10`` has become ``1.1`` by then.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WORDS: dict[Any, tuple[str, str, str]] = {
     type(None): ("null", "nulls", "null"),
 }
 _JSON: dict[Any, dict[str, Any]] = {
-    str: {"type": ["string", "number"]},
+    str: {"type": ["string", "integer"]},
     int: {"type": "integer"},
     float: {"type": "number"},
     bool: {"type": "boolean"},
@@ -85,7 +85,7 @@ def _strict_scalars() -> dict[Any, Any]:
         int: Annotated[int, Strict()],
         bool: Annotated[bool, Strict()],
         float: Annotated[float, Strict(), AllowInfNan(allow_inf_nan=False)],
-        str: Annotated[str, Strict(), BeforeValidator(_number_as_text)],
+        str: Annotated[str, Strict(), BeforeValidator(whole_as_text)],
     }
 
 
@@ -106,11 +106,12 @@ def _lenient_options(hint: Any) -> Any:
     from pydantic import BeforeValidator
 
     texts = all(isinstance(option, str) for option in typing.get_args(hint))
-    return Annotated[hint, BeforeValidator(_number_as_text)] if texts else hint
+    return Annotated[hint, BeforeValidator(whole_as_text)] if texts else hint
 
 
-def _number_as_text(value: Any) -> Any:
-    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+def whole_as_text(value: Any) -> Any:
+    """Return a whole number as the text it was written as, anything else unchanged."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def adapter(hint: Any) -> Any:

@@ -28,6 +28,8 @@ _OTHER: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "less_than_equal": lambda c: f"must be at most {c['le']}",
     "less_than": lambda c: f"must be below {c['lt']}",
     "literal_error": lambda c: f"expected one of {str(c['expected']).replace(' or ', ', ')}",
+    "string_too_short": lambda _: "must not be empty",
+    "string_too_long": lambda c: f"takes at most {c['max_length']} characters",
     "too_short": lambda c: f"needs at least {c['min_length']}",
     "too_long": lambda c: f"takes at most {c['max_length']}",
 }
@@ -36,6 +38,8 @@ _OTHER: dict[str, Callable[[Mapping[str, Any]], str]] = {
 def sentence(error: Mapping[str, Any]) -> str:
     """Return the sentence for one entry of ``ValidationError.errors()``."""
     kind = str(error["type"])
+    if kind == "string_type" and isinstance(error["input"], float):
+        return f"expected a text, got the number {shown(error['input'])}; put quotes around it"
     if kind in _EXPECTED:
         return f"expected {_EXPECTED[kind]}, got {shown(error['input'])}"
     if kind in _OTHER:

@@ -1,0 +1,286 @@
+"""The eval config as a model: strict, frozen, and the one place where its keys are described.
+
+The descriptions are read by `llmkit.config.schema`, so an editor shows them while the user types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AllowInfNan,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    PrivateAttr,
+    Strict,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from llmkit import registry
+from llmkit.config.yaml_source import Document
+from llmkit.errors import Problem
+
+Text = Annotated[str, Strict(), Field(min_length=1), BeforeValidator(registry.whole_as_text)]
+FileName = Annotated[str, Strict(), Field(min_length=1)]
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict(), AllowInfNan(allow_inf_nan=False)]
+Flag = Annotated[bool, Strict()]
+
+
+def _wrong(message: str) -> PydanticCustomError:
+    return PydanticCustomError("llmkit", "{sentence}", {"sentence": message})
+
+
+def _spec(value: Any) -> Any:
+    if isinstance(value, (str, Mapping)):
+        return value
+    raise _wrong(f"expected a name, or a mapping of a name to its arguments, got {registry.shown(value)}")
+
+
+Raw = Annotated[str | Mapping[str, Any], PlainValidator(_spec)]
+"""A plug-in spec as the user wrote it; the registry checks the rest."""
+
+
+class Section(BaseModel):
+    """What every part of a config shares: unknown keys are errors, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+
+
+class Take(Section):
+    """A random part of the rows."""
+
+    n: Annotated[Whole, Field(ge=1)] = Field(description="How many rows to draw.")
+    seed: Annotated[Whole, Field(ge=0)] = Field(default=0, description="The same seed draws the same rows.")
+
+
+class Cut(Section):
+    """A text of the file that holds several values."""
+
+    field: Text = Field(description="The field of the file.")
+    split: Text = Field(description="What stands between the values.")
+
+
+class DatasetConfig(Section):
+    """Where rows come from. A text alone is the path."""
+
+    path: Text | None = Field(default=None, description="A file, relative to the folder of this config.")
+    hf: Text | None = Field(default=None, description="A dataset of the Hugging Face hub, or a local folder of one.")
+    format: Literal["jsonl", "json", "csv", "tsv", "parquet"] | None = Field(
+        default=None, description="How the file is written; without it, the suffix says."
+    )
+    split: Text | None = Field(default=None, description="Split of a Hugging Face dataset.")
+    name: Text | None = Field(default=None, description="Configuration of a Hugging Face dataset.")
+    revision: Text | None = Field(default=None, description="Commit, tag or branch of a Hugging Face dataset.")
+    fields: dict[Text, Text | tuple[Text, ...] | Cut] = Field(
+        default_factory=dict,
+        description="Where the file holds each field of a row: 'input: question'. A list of fields makes one list of "
+        "their values; {field: answers, split: ';'} cuts a text.",
+    )
+    where: Text | None = Field(default=None, description="Keep only rows for which this is true: 'lang == \"en\"'.")
+    limit: Annotated[Whole, Field(ge=1)] | None = Field(default=None, description="Read at most this many rows.")
+    sample: Take | None = Field(default=None, description="Draw this many rows at random, their order kept.")
+    skip_bad_rows: Flag = Field(default=False, description="Leave bad rows out and count them, instead of stopping.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DatasetConfig:
+        if (self.path is None) == (self.hf is None):
+            raise _wrong("give 'path' (a file) or 'hf' (a Hugging Face dataset), one of the two")
+        if self.hf is None:
+            wrong = [name for name in ("split", "name", "revision") if getattr(self, name) is not None]
+            if wrong:
+                raise _wrong(f"'{wrong[0]}' is for Hugging Face datasets: it needs 'hf' in the place of 'path'")
+        return self
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The mapping that `llmkit.datasets.open_dataset` takes: only what was given."""
+        return self.model_dump(exclude_none=True, exclude_defaults=True)
+
+
+def _dataset(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"path": value}
+    if isinstance(value, (Mapping, DatasetConfig)):
+        return value
+    raise _wrong(f"expected a file name or a mapping, got {registry.shown(value)}")
+
+
+def _paths(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Rows = Annotated[DatasetConfig, BeforeValidator(_dataset)]
+
+
+class Message(Section):
+    """One message of a chat prompt."""
+
+    role: Literal["system", "developer", "user", "assistant"] = Field(description="Who speaks.")
+    content: Text = Field(description="What is said; a template, as a prompt is.")
+
+
+class FewShot(Section):
+    """Worked examples that are put before the question."""
+
+    n: Annotated[Whole, Field(ge=0)] = Field(description="How many examples.")
+    from_: Rows | None = Field(
+        default=None, alias="from", description="Where they come from; without it, from the other rows of the eval set."
+    )
+    pick: Literal["first", "random"] = Field(
+        default="first", description="The first ones for every row, or other ones for each row, drawn by 'seed'."
+    )
+    seed: Annotated[Whole, Field(ge=0)] = Field(default=0, description="The same seed picks the same examples.")
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """Where the examples come from, for `llmkit.datasets.open_dataset`."""
+        assert self.from_ is not None  # loading fills it in
+        return self.from_.source
+
+
+class Floor(Section):
+    """A smallest value."""
+
+    min: Annotated[Number, Field(ge=0, le=1)] = Field(default=0.98, description="The smallest share that is good.")
+
+
+class Gate(Section):
+    """What must hold for a run to be good; else the exit code says so."""
+
+    coverage: Floor = Field(
+        default_factory=Floor, description="Share of samples with a score; below it the run fails with exit code 3."
+    )
+
+
+class EngineConfig(Section):
+    """How requests are sent."""
+
+    max_concurrency: Annotated[Whole, Field(ge=1)] = Field(default=32, description="Most requests in flight.")
+    timeout: Annotated[Number, Field(gt=0)] | None = Field(
+        default=60.0, description="Seconds that one attempt may take; null waits for ever."
+    )
+    max_retries: Annotated[Whole, Field(ge=0)] = Field(
+        default=5, description="How often a request that failed in passing is asked again."
+    )
+    requests_per_minute: Annotated[Whole, Field(ge=1)] | None = Field(
+        default=None, description="Most requests in any 60 seconds."
+    )
+    tokens_per_minute: Annotated[Whole, Field(ge=1)] | None = Field(
+        default=None, description="Most tokens, prompt and answer, in any 60 seconds."
+    )
+    max_cost: Annotated[Number, Field(ge=0)] | None = Field(
+        default=None, description="US dollars after which nothing more is sent (exit code 6)."
+    )
+    max_tokens: Annotated[Whole, Field(ge=1)] | None = Field(
+        default=None, description="Tokens after which nothing more is sent (exit code 6)."
+    )
+    max_requests: Annotated[Whole, Field(ge=1)] | None = Field(
+        default=None, description="Requests after which nothing more is sent (exit code 6)."
+    )
+    patience: Annotated[Number, Field(ge=0)] = Field(
+        default=600.0, description="Seconds that a request waits out 'too many requests' answers."
+    )
+    cache: Flag | FileName = Field(
+        default=True, description="Keep answers for later runs: true, false, or the path of the cache file."
+    )
+
+
+class EvalConfig(Section):
+    """One evaluation: which rows, asked of what, scored how."""
+
+    name: Annotated[Text, Field(max_length=100)] = Field(
+        description="Name of the evaluation and of its run folders: letters, digits, '.', '_' and '-'. "
+        "Without it, the file's name."
+    )
+    dataset: Rows = Field(description="The eval set: a file, or a mapping with more to say.")
+    prompt: Text | tuple[Message, ...] | None = Field(
+        default=None, description="Template of the question, messages of a chat, or a file. Without it, the input."
+    )
+    few_shot: FewShot | None = Field(default=None, description="Worked examples put before the question.")
+    target: Raw = Field(description="The system under test: a provider and its arguments.")
+    metrics: tuple[Raw, ...] = Field(min_length=1, description="What scores the answers.")
+    repeats: Annotated[Whole, Field(ge=1)] = Field(default=1, description="How often each row is asked.")
+    slices: tuple[Text, ...] = Field(default=(), description="Row fields to break results down by.")
+    cluster: Text | None = Field(
+        default=None, description="Row field whose equal values mark samples that are not independent."
+    )
+    seed: Annotated[Whole, Field(ge=0)] = Field(default=0, description="Seed of everything that is drawn.")
+    level: Annotated[Number, Field(gt=0, lt=1)] = Field(default=0.95, description="Confidence level of the intervals.")
+    gate: Gate = Field(default_factory=Gate, description="What must hold for the run to be good.")
+    engine: EngineConfig = Field(default_factory=EngineConfig, description="How requests are sent.")
+    prices: Annotated[tuple[Text, ...], BeforeValidator(_paths)] = Field(
+        default=(), description="Price files that add to the built-in prices, or replace them."
+    )
+    plugins: tuple[Text, ...] = Field(default=(), description="Python files with metrics and providers of your own.")
+    out: Text = Field(default="runs", description="Folder for run folders, relative to the working directory.")
+
+    _base: Path = PrivateAttr(default=Path())
+    _source: str = PrivateAttr(default="")
+    _document: Document = PrivateAttr(default_factory=lambda: Document(None))
+
+    @field_validator("name")
+    @classmethod
+    def _safe_name(cls, name: str) -> str:
+        if not all(c.isascii() and (c.isalnum() or c in "._-") for c in name) or not name[0].isalnum():
+            raise _wrong(f"'{name}' is no name: use letters, digits, '.', '_' and '-', a letter or digit first")
+        return name
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths of the config start from: the file's own."""
+        return self._base
+
+    @property
+    def source(self) -> str:
+        """The file as the user named it; empty for a config made in Python."""
+        return self._source
+
+    @property
+    def dataset_source(self) -> dict[str, Any]:
+        """The eval set, as `llmkit.datasets.open_dataset` takes it."""
+        return self.dataset.source
+
+    @property
+    def plugin_paths(self) -> tuple[Path, ...]:
+        """The plug-in files."""
+        return tuple(self.path(file) for file in self.plugins)
+
+    @property
+    def price_paths(self) -> tuple[Path, ...]:
+        """The price files."""
+        return tuple(self.path(file) for file in self.prices)
+
+    def path(self, written: str) -> Path:
+        """Return a path of the config as one that can be opened."""
+        return self._base / Path(written).expanduser()
+
+    def placed(self, problem: Problem) -> Problem:
+        """Return a problem found later, with the file and line of its key."""
+        if problem.file or not self._source:
+            return problem
+        return replace(problem, file=self._source, line=problem.line or self._document.line(problem.key))
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the whole config as plain data, every default and every plug-in argument written out.
+
+        Loading it again from the same folder gives the same evaluation. Paths stay as the user wrote them.
+        """
+        plain: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
+        plain["target"] = registry.explicit("providers", self.target)
+        plain["metrics"] = [registry.explicit("metrics", written) for written in self.metrics]
+        return plain
+
+    def resolved_yaml(self) -> str:
+        """Return `resolved` as YAML: the ``config.yaml`` of a run folder."""
+        import yaml
+
+        return yaml.safe_dump(self.resolved(), sort_keys=False, allow_unicode=True, width=100)

@@ -1,0 +1,143 @@
+"""From a file to a checked config; everything that is wrong is said at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmkit import registry
+from llmkit.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from llmkit.config.eval_config import EvalConfig
+    from llmkit.config.yaml_source import Document
+
+_NO_FILE = "config"
+
+
+def load_eval_config(path: Path, overrides: Sequence[str] = ()) -> EvalConfig:
+    """Return the config that a YAML file holds, checked through and through; no plug-in is constructed.
+
+    User plug-in files that it names are imported, so that its metrics and target can be checked by name and
+    argument.
+
+    Args:
+        path: The file; relative paths in it start from its folder.
+        overrides: ``key.path=value`` texts; the value is YAML.
+
+    Raises:
+        ConfigError: every problem of file and overrides, each with line, key path and, where one is near, a suggestion.
+    """
+    from llmkit.config.source import read_text
+    from llmkit.config.yaml_source import parse
+
+    file = str(path)
+    document = parse(read_text(path), file)
+    if document.data is None:
+        hint = "it needs at least dataset, target and metrics; 'llmkit init' writes an example"
+        raise ConfigError(problems=[Problem("the config is empty", file=file, hint=hint)])
+    return _checked(document, overrides, base=path.parent, source=file, name=path.stem)
+
+
+def make_eval_config(data: Mapping[str, Any], overrides: Sequence[str] = (), *, base: Path | None = None) -> EvalConfig:
+    """Return a config made in Python from the same keys as a file has; ``base`` defaults to the working directory.
+
+    Raises:
+        ConfigError: as `load_eval_config`.
+    """
+    from llmkit.config.yaml_source import Document
+
+    return _checked(Document(_listed(data)), overrides, base=base or Path(), source="", name="eval")
+
+
+def _listed(value: Any) -> Any:
+    """Return Python data as YAML would give it: dicts and lists."""
+    if isinstance(value, Mapping):
+        return {str(key): _listed(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_listed(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _checked(document: Document, overrides: Sequence[str], *, base: Path, source: str, name: str) -> EvalConfig:
+    from llmkit.config.overrides import override
+    from llmkit.config.problems import model_problems
+    from llmkit.config.source import without_secrets
+
+    if not isinstance(document.data, dict):
+        message = f"a config is a mapping of keys such as dataset, target and metrics, got {_kind(document.data)}"
+        raise ConfigError(problems=[Problem(message, file=source or _NO_FILE)])
+    data, places, problems = override(document.data, overrides)
+    secrets: list[str] = []
+    data = without_secrets(data, "", secrets)
+    problems += [_secret(path) for path in secrets]
+    # A key with nothing under it means its default, so that commenting out a whole section works.
+    data = {key: value for key, value in data.items() if value is not None}
+    data.setdefault("name", _as_name(name))
+    config, found = model_problems(data)
+    problems += [*found, *_plugin_problems(data, base)]
+    problems = [_placed(problem, document, places, source) for problem in _without_echoes(problems, secrets)]
+    if problems or config is None:
+        raise ConfigError(problems=sorted(problems, key=lambda p: (p.file.startswith("--set"), p.file, p.line)))
+    config._base, config._source, config._document = base, source, document  # noqa: SLF001 - set once, while loading
+    return config
+
+
+def _kind(value: Any) -> str:
+    return "a list" if isinstance(value, list) else registry.shown(value)
+
+
+def _as_name(stem: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:100] or "eval"
+
+
+def _secret(path: str) -> Problem:
+    message = "this looks like a secret key, and a config must not hold one"
+    hint = "put it into an environment variable and name that variable with api_key_env"
+    return Problem(message, key=path, hint=hint)
+
+
+def _without_echoes(problems: list[Problem], secrets: list[str]) -> list[Problem]:
+    """Return the problems without a second word about a value that was refused as a secret."""
+    first = {path: next(p for p in problems if p.key == path) for path in secrets}
+    return [p for p in problems if p.key not in first or p is first[p.key]]
+
+
+def _plugin_problems(data: dict[str, Any], base: Path) -> list[Problem]:
+    """Return what is wrong with plug-in files and specs."""
+    files = data.get("plugins", [])
+    if isinstance(files, list) and all(isinstance(file, str) and file for file in files):
+        try:
+            registry.load_plugins(base / Path(file).expanduser() for file in files)
+        except ConfigError as error:
+            # What a broken file would have registered is unknown, so names cannot be judged.
+            return list(error.problems)
+    problems: list[Problem] = []
+    if isinstance(data.get("target"), (str, dict)):
+        problems += registry.check("providers", data["target"], key="target")
+    seen: dict[str, str] = {}
+    metrics = data.get("metrics")
+    for index, written in enumerate(metrics if isinstance(metrics, list) else ()):
+        if not isinstance(written, (str, dict)):
+            continue
+        key = f"metrics[{index}]"
+        wrong = registry.check("metrics", written, key=key)
+        problems += wrong
+        if not wrong:
+            name = registry.canonical("metrics", written)
+            if name in seen:
+                problems.append(Problem(f"'{name}' is listed already at {seen[name]}", key=key, hint="remove one"))
+            seen.setdefault(name, key)
+    return problems
+
+
+def _placed(problem: Problem, document: Document, places: Mapping[str, str], source: str) -> Problem:
+    if problem.file:
+        return problem
+    for path, place in places.items():
+        if problem.key == path or problem.key.startswith((f"{path}.", f"{path}[")):
+            return replace(problem, file=place, key="" if problem.key == path else problem.key)
+    return replace(problem, file=source, line=problem.line or document.line(problem.key))

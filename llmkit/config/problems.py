@@ -1,0 +1,128 @@
+"""What pydantic says about a config, as problems a user can act on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from llmkit import registry
+from llmkit.config import eval_config as models
+from llmkit.config.eval_config import EvalConfig
+from llmkit.config.yaml_source import join
+from llmkit.errors import Problem
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "": EvalConfig,
+    "dataset": models.DatasetConfig,
+    "from": models.DatasetConfig,
+    "sample": models.Take,
+    "prompt": models.Message,
+    "few_shot": models.FewShot,
+    "gate": models.Gate,
+    "coverage": models.Floor,
+    "engine": models.EngineConfig,
+}
+"""Last name of a key path -> what lies under it. Names are unique; under ``fields`` any name holds a `Cut`."""
+
+_EXPECTED = {
+    "prompt": "a text, or a list of messages with role and content",
+    "engine.cache": "true, false, or the path of the cache file",
+    "prices": "the path of a price file, or a list of them",
+}
+_MISSING = {
+    "dataset": "write dataset: path/to/rows.jsonl",
+    "target": "write target: recorded, or target: {openai: {model: gpt-4o-mini}}",
+    "metrics": "write metrics: [exact_match]; 'llmkit list metrics' shows all",
+}
+_NOTHING = "nothing to score"
+
+
+def model_problems(data: dict[str, Any]) -> tuple[EvalConfig | None, list[Problem]]:
+    """Return the config, or None and everything that is wrong with ``data`` except its plug-in specs."""
+    few_shot = data.get("few_shot")
+    own_rows = isinstance(few_shot, dict) and few_shot.get("from") is None and "dataset" in data
+    if isinstance(few_shot, dict) and own_rows:
+        data = {**data, "few_shot": {**few_shot, "from": data["dataset"]}}
+    try:
+        return EvalConfig.model_validate(data), []
+    except ValidationError as error:
+        errors = [(_path(entry["loc"], data, entry["type"]), dict(entry)) for entry in error.errors(include_url=False)]
+    if own_rows:  # what is wrong with the rows is said once, at 'dataset'
+        errors = [(path, entry) for path, entry in errors if not path.startswith("few_shot.from")]
+    return None, list(_problems(errors))
+
+
+def _path(loc: Iterable[Any], data: Any, kind: str) -> str:
+    """Return the key path of a pydantic location: the parts that the data has, without pydantic's union tags."""
+    parts = list(loc)
+    path, here = "", data
+    for position, part in enumerate(parts):
+        inside = part < len(here) if isinstance(here, list) and isinstance(part, int) else False
+        if inside or (isinstance(here, dict) and part in here):
+            path, here = join(path, part), here[part]
+        elif kind == "missing" and position == len(parts) - 1:
+            path = join(path, part)
+    return path
+
+
+def _problems(errors: list[tuple[str, dict[str, Any]]]) -> Iterable[Problem]:
+    unknown = {path: _unknown(path) for path, entry in errors if entry["type"] == "extra_forbidden"}
+    said: set[str] = set()
+    for path, entry in errors:
+        if path in said or any(path.startswith((f"{other}.", f"{other}[")) for other in unknown):
+            continue
+        said.add(path)
+        if path in unknown:
+            yield unknown[path]
+        elif entry["type"] != "missing":
+            yield _wrong(path, entry)
+        # A misspelt key is one mistake, not an unknown key and a missing one.
+        elif not any(f"'{_last(path)}'?" in problem.hint for problem in unknown.values()):
+            yield _absent(path)
+
+
+def _last(path: str) -> str:
+    return re.split(r"[.\[]", path)[-1]
+
+
+def _section(path: str) -> tuple[type[BaseModel], str]:
+    """Return what lies at the parent of ``path``, and the parent's path."""
+    parent = path.removesuffix(_last(path)).rstrip(".")
+    named = [part for part in re.sub(r"\[[0-9]+\]", "", parent).split(".") if part]
+    if len(named) > 1 and named[-2] == "fields":
+        return models.Cut, parent
+    return _SECTIONS[named[-1] if named else ""], parent
+
+
+def _unknown(path: str) -> Problem:
+    section, parent = _section(path)
+    known = [field.alias or name for name, field in section.model_fields.items()]
+    name = _last(path)
+    inside = f" in '{parent}'" if parent else ""
+    return Problem(f"unknown key '{name}'{inside}", key=path, hint=registry.did_you_mean(name, known, n=1))
+
+
+def _absent(path: str) -> Problem:
+    name = _last(path)
+    message = f"{_NOTHING}: the key 'metrics' is missing" if path == "metrics" else f"the key '{name}' is missing"
+    return Problem(message, key=path, hint=_MISSING.get(path, ""))
+
+
+def _wrong(path: str, entry: dict[str, Any]) -> Problem:
+    given, kind = entry["input"], entry["type"]
+    if path == "metrics" and kind == "too_short":
+        return Problem(f"{_NOTHING}: the list is empty", key=path, hint=_MISSING["metrics"])
+    if re.fullmatch(r".*fields\.[^.\[]+", path) and kind != "llmkit":
+        message = f"expected a field, a list of fields or {{field: ..., split: ...}}, got {registry.shown(given)}"
+        return Problem(message, key=path)
+    if path in _EXPECTED and kind != "llmkit":
+        return Problem(f"expected {_EXPECTED[path]}, got {registry.shown(given)}", key=path)
+    hint = f"write [{given}]" if kind == "tuple_type" and isinstance(given, str) else ""
+    if kind == "literal_error" and isinstance(given, str):
+        options = re.findall(r"'([^']+)'", entry["ctx"]["expected"])
+        near = registry.did_you_mean(given, options, n=1)
+        hint = near if near.startswith("did") else ""
+    return Problem(registry.sentence(entry), key=path, hint=hint)

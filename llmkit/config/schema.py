@@ -1,0 +1,149 @@
+"""The JSON Schema of eval configs, for editors: completion, help and red underlines while the user types.
+
+It is made from the model's own fields and from the fields and docstrings of every plug-in that is built in or
+installed. Where a config names ``plugins:`` files, names that only those know are accepted too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from llmkit import registry
+from llmkit.config import eval_config as models
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+_KIND_OF = {"target": "providers", "metrics": "metrics"}
+
+
+def eval_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of eval configs; importing every built-in plug-in on the way."""
+    plug_ins = {kind: _plug_ins(kind) for kind in _KIND_OF.values()}
+    schema = _section(models.EvalConfig)
+    schema["properties"] = {
+        # A key without a value means its default.
+        key: value if key in schema["required"] else _nullable(value)
+        for key, value in schema["properties"].items()
+    }
+    strict = {"target": _ref("providers"), "metrics": {"items": _ref("metrics")}}
+    loose = {"target": _ref("any"), "metrics": {"items": _ref("any")}}
+    return {
+        "$schema": DRAFT,
+        "title": "llmkit eval config",
+        **schema,
+        "if": {"required": ["plugins"]},
+        "then": {"properties": {key: {"anyOf": [strict[key], loose[key]]} for key in strict}},
+        "else": {"properties": strict},
+        "$defs": {
+            "any": {"type": ["string", "object"], "minProperties": 1, "maxProperties": 1},
+            **{name: definition for definitions in plug_ins.values() for name, definition in definitions.items()},
+        },
+    }
+
+
+def eval_schema_text() -> str:
+    """Return `eval_schema` as the text of ``configs/schema/eval.schema.json``."""
+    return json.dumps(eval_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    about: dict[str, Any] = {word: schema[word] for word in ("description", "default") if word in schema}
+    bare = {word: value for word, value in schema.items() if word not in about}
+    if isinstance(bare.get("type"), str) and "enum" not in bare:
+        return {**about, **bare, "type": [bare["type"], "null"]}
+    return {**about, "anyOf": [bare, {"type": "null"}]}
+
+
+def _section(model: type[BaseModel]) -> dict[str, Any]:
+    doc = (model.__doc__ or "").strip().partition("\n")[0]
+    known = {field.alias or name: field for name, field in model.model_fields.items()}
+    return {
+        "description": doc,
+        "type": "object",
+        "additionalProperties": False,
+        "required": [key for key, field in known.items() if field.is_required() and key != "name"],
+        "properties": {key: _described(key, field) for key, field in known.items()},
+    }
+
+
+def _described(key: str, field: FieldInfo) -> dict[str, Any]:
+    default = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
+    plain = isinstance(default, (str, int, float)) and not isinstance(default, BaseModel)
+    about = {"description": field.description, **({"default": default} if plain else {})}
+    if key in _OWN:
+        return {**_OWN[key](), **about}
+    return {**about, **registry.json_schema(field.annotation), **registry.limits(field.metadata)}
+
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT}
+_OWN: dict[str, Callable[[], dict[str, Any]]] = {
+    # Keys whose spellings their type does not tell.
+    "gate": lambda: _section(models.Gate),
+    "coverage": lambda: _section(models.Floor),
+    "engine": lambda: _section(models.EngineConfig),
+    "few_shot": lambda: _section(models.FewShot),
+    "dataset": lambda: {"anyOf": [_TEXT, _section(models.DatasetConfig)]},
+    "from": lambda: {"anyOf": [{"type": ["string", "null"]}, _section(models.DatasetConfig)]},
+    "fields": lambda: {"type": "object", "additionalProperties": {"anyOf": [_TEXT, _TEXTS, _section(models.Cut)]}},
+    "sample": lambda: _nullable(_section(models.Take)),
+    "prompt": lambda: {"anyOf": [_TEXT, {"type": "array", "items": _section(models.Message)}]},
+    "prices": lambda: {"anyOf": [_TEXT, _TEXTS]},
+    "target": lambda: {"type": ["string", "object"]},
+    "metrics": lambda: {"type": "array", "minItems": 1},
+}
+
+
+def _plug_ins(kind: str) -> dict[str, Any]:
+    """Return one definition for a kind, ``metrics``, and one for the arguments of each plug-in, ``metrics.bleu``."""
+    described = [registry.describe(kind, name) for name in registry.published_names(kind)]
+    bare = [d.name for d in described]
+    pattern = (
+        "^\\s*(?:" + "|".join(name.replace(".", "\\.") for name in bare) + ")(?:@[0-9]+)?\\s*(?:\\([\\s\\S]*\\))?\\s*$"
+    )
+    both = {
+        "anyOf": [
+            {"enum": bare},
+            {"type": "string", "pattern": pattern},
+            {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "additionalProperties": False,
+                "properties": {d.name: _ref(f"{kind}.{d.name}") for d in described},
+            },
+        ]
+    }
+    return {kind: both, **{f"{kind}.{d.name}": _arguments(d) for d in described}}
+
+
+def _arguments(description: registry.Description) -> dict[str, Any]:
+    named: dict[str, Any] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {a.name: _argument(a) for a in description.arguments},
+        "required": [a.name for a in description.arguments if a.required],
+    }
+    spellings = [named]
+    needed = named["required"]
+    if description.arguments and set(needed) <= {description.arguments[0].name}:
+        alone = description.arguments[0].schema
+        spellings.append(alone or {"not": {"type": "object"}})
+    if not needed:
+        spellings.append({"type": "null"})
+    return {"description": description.summary, **(named if len(spellings) == 1 else {"anyOf": spellings})}
+
+
+def _argument(argument: registry.Argument) -> dict[str, Any]:
+    about = {"description": argument.help} if argument.help else {}
+    default = {} if argument.required else {"default": json.loads(argument.default)}
+    return {**about, **argument.schema, **default}
