@@ -81,13 +81,13 @@ _TOO_DEEP = f"objects and lists are nested more than {MAX_DEPTH} deep"
 
 
 def _refuse_deep(value: Any) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(MAX_DEPTH):
         level = [
             child
             for parent in level
-            if isinstance(parent, (dict, list))
             for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, (dict, list))
         ]
         if not level:
             return
@@ -130,9 +130,10 @@ def open_bytes(path: Path) -> io.BufferedReader:
     except IsADirectoryError:
         raise DataError(problems=[Problem("this is a folder, not a file", file=str(path))]) from None
     except OSError as error:
-        raise DataError(problems=[Problem(f"cannot be read: {_cause(error)}", file=str(path))]) from None
+        raise DataError(problems=[Problem(f"cannot be read: {os_reason(error)}", file=str(path))]) from None
     if head == b"\x1f\x8b":
-        return io.BufferedReader(gzip.GzipFile(fileobj=raw), _BUFFER)
+        raw.close()
+        return io.BufferedReader(gzip.GzipFile(path), _BUFFER)
     if head in (b"\xff\xfe", b"\xfe\xff"):
         raw.close()
         raise DataError(problems=[Problem("the text is UTF-16", file=str(path), hint="save it as UTF-8")])
@@ -153,7 +154,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             for number, line in enumerate(file, 1):
                 yield number, line.removeprefix(_BOM) if number == 1 else line
         except (EOFError, OSError, zlib.error) as error:
-            what = "ends too early or is damaged" if isinstance(error, (EOFError, zlib.error)) else _cause(error)
+            what = "ends too early or is damaged" if isinstance(error, (EOFError, zlib.error)) else os_reason(error)
             message = f"the file cannot be read past this line: it {what}"
             raise DataError(problems=[Problem(message, file=str(path), line=number)]) from None
 
@@ -276,7 +277,7 @@ class _Whole:
             raise self._failure(error) from error
 
     def _failure(self, error: OSError) -> InfrastructureError:
-        return InfrastructureError(f"cannot write '{self._shown}': {_cause(error)}")
+        return InfrastructureError(f"cannot write '{self._shown}': {os_reason(error)}")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -303,5 +304,6 @@ _CAUSES = {
 }
 
 
-def _cause(error: OSError) -> str:
+def os_reason(error: OSError) -> str:
+    """Return why the system refused, in words: ``the disk is full``."""
     return _CAUSES.get(error.errno or 0) or (error.strerror or str(error)).lower()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from llmkit.datasets.census import Census, Missing, census
-from llmkit.datasets.dataset import Dataset, open_dataset
+from llmkit.datasets.dataset import Dataset
 from llmkit.datasets.few_shot import FewShot, few_shot
+from llmkit.datasets.opening import open_dataset
 
 __all__ = ["Census", "Dataset", "FewShot", "Missing", "census", "few_shot", "open_dataset"]

@@ -53,7 +53,7 @@ def parse_fields(written: Mapping[str, Any]) -> Fields:
     if problems:
         raise ConfigError(problems=problems)
     moved = {name for target, source in written.items() if target != "output" for name in _source(source)[0]}
-    return Fields(frozenset(sources), _renaming(getters, moved | (sources & FIELDS)))
+    return Fields(frozenset(sources), _renaming(getters, moved, sources))
 
 
 def _source(source: Any) -> tuple[list[str], Callable[[Mapping[str, Any]], Any]]:
@@ -81,11 +81,10 @@ def _split(value: Any, mark: str) -> Any:
 
 
 def _renaming(
-    getters: Mapping[str, Callable[[Mapping[str, Any]], Any]], sources: set[str]
+    getters: Mapping[str, Callable[[Mapping[str, Any]], Any]], moved: set[str], sources: set[str]
 ) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    # A path's first step leaves too where its name would otherwise be read as one of the house's fields.
-    heads = {source.split(".")[0] for source in sources if "." in source}
-    gone = sources | (heads & FIELDS)
+    # A source, or the first step of one, leaves too where its name would be read as one of the house's fields.
+    gone = moved | ({source.split(".")[0] for source in sources} & FIELDS)
 
     def rename(row: dict[str, Any]) -> dict[str, Any]:
         kept = {key: value for key, value in row.items() if key not in gone}

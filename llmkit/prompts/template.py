@@ -15,31 +15,15 @@ template. A template that names ``shots`` places them itself: each has ``input``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from llmkit.errors import ConfigError, DataError, Problem
+from llmkit.errors import DataError, Problem
 from llmkit.hashing import digest
+from llmkit.prompts.compiler import ROW, Compiler, Part, from_file, letter
 from llmkit.types import Message, Sample
-
-Render: TypeAlias = Callable[[dict[str, Any]], str]
-
-GOLD = frozenset({"references", "answer", "output"})
-_ROW = frozenset({"id", "input", "messages", "contexts", "choices", "meta", "shots", "turns"})
-_SUFFIXES = (".md", ".txt", ".j2", ".yaml", ".yml")
-_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One message of the prompt: everything but its content, and how the content is made."""
-
-    message: Mapping[str, Any]
-    render: Render
-    names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +37,9 @@ class Template:
 
     fields: frozenset[str]
     digest: str
-    _head: tuple[_Part, ...] = field(default=(), repr=False)
-    _ask: _Part | None = field(default=None, repr=False)
-    _tail: tuple[_Part, ...] = field(default=(), repr=False)
+    _head: tuple[Part, ...] = field(default=(), repr=False)
+    _ask: Part | None = field(default=None, repr=False)
+    _tail: tuple[Part, ...] = field(default=(), repr=False)
     _names: frozenset[str] = field(default=frozenset(), repr=False)
 
     @classmethod
@@ -74,8 +58,8 @@ class Template:
             return cls(frozenset(), digest(None))
         file = ""
         if isinstance(source, str):
-            source, file = _from_file(source, base)
-        compiler = _Compiler(file)
+            source, file = from_file(source, base)
+        compiler = Compiler(file)
         if isinstance(source, str):
             parts = [compiler.part({"role": "user", "content": source}, line=0)]
         else:
@@ -120,7 +104,7 @@ class Template:
             return {"role": "user", "content": _asked_text(sample)}
         return self._message(self._ask, self._values(sample, ()) if values is None else values, sample)
 
-    def _message(self, part: _Part, values: dict[str, Any], sample: Sample) -> Message:
+    def _message(self, part: Part, values: dict[str, Any], sample: Sample) -> Message:
         try:
             content = part.render(values)
         # A template is the user's program and may raise anything.
@@ -131,7 +115,7 @@ class Template:
     def _values(self, sample: Sample, shots: Sequence[Sample]) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for name in self._names:
-            if name in _ROW:
+            if name in ROW:
                 values[name] = _row_value(name, sample, shots)
             elif name in sample.meta:
                 values[name] = sample.meta[name]
@@ -205,21 +189,6 @@ def answer_text(shot: Sample) -> str:
     raise DataError(problems=[Problem(message, line=shot.line)])
 
 
-def letter(index: int) -> str:
-    """Return the name of a choice: A to Z, then AA, AB..."""
-    name = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, 26)
-        name = chr(ord("A") + rest) + name
-    return name
-
-
-def lettered(choices: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the choices with their letters: ``[("A", "Paris"), ("B", "Rome")]``."""
-    return [(letter(index), text) for index, text in enumerate(choices)]
-
-
 def _failed(error: Exception, sample: Sample) -> Problem:
     from jinja2 import UndefinedError
 
@@ -228,136 +197,3 @@ def _failed(error: Exception, sample: Sample) -> Problem:
         return Problem(f"the prompt names a field that {row} lacks: {error}", key="prompt")
     reason = str(error) or type(error).__name__
     return Problem(f"the prompt cannot be made for {row}: {reason}", key="prompt")
-
-
-def _from_file(source: str, base: Path) -> tuple[str | list[Any], str]:
-    """Return the prompt's source, read from a file where the text names one, and the file's name."""
-    name = source.strip()
-    if not name.endswith(_SUFFIXES) or "\n" in name or "{" in name:
-        return source, ""
-    path = base / Path(name).expanduser()
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        if " " in name:
-            return source, ""
-        raise ConfigError(problems=[Problem("there is no such prompt file", file=str(path), key="prompt")]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error.strerror).lower()
-        message = f"the prompt file cannot be read: {reason}"
-        raise ConfigError(problems=[Problem(message, file=str(path), key="prompt")]) from None
-    if path.suffix not in (".yaml", ".yml"):
-        return text, str(path)
-    import yaml
-
-    try:
-        loaded = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = Problem("the file is not YAML", file=str(path), line=mark.line + 1 if mark else 0, key="prompt")
-        raise ConfigError(problems=[problem]) from None
-    if not isinstance(loaded, (str, list)):
-        message = "expected a text or a list of {role, content}"
-        raise ConfigError(problems=[Problem(message, file=str(path), key="prompt")])
-    return loaded, str(path)
-
-
-class _Compiler:
-    """Turns the messages of one prompt into parts; keeps every problem, so that all are told at once."""
-
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self._problems: list[Problem] = []
-        self._needed: set[str] = set()
-
-    def part(self, message: Any, *, line: int) -> _Part:
-        place = f"message {line}: " if line else ""
-        if not isinstance(message, Mapping) or message.get("role") not in _ROLES:
-            self._wrong(f"{place}expected {{role, content}} with one of the roles {', '.join(_ROLES)}")
-            return _Part({}, str, frozenset())
-        if not isinstance(message.get("content"), str):
-            self._wrong(f"{place}the content must be a text")
-            return _Part({}, str, frozenset())
-        text = message["content"]
-        rest = {key: value for key, value in message.items() if key != "content"}
-        if not any(mark in text for mark in ("{{", "{%", "{#")):
-            plain = text.removesuffix("\n")
-            return _Part(rest, lambda _values: plain, frozenset())
-        from jinja2 import TemplateSyntaxError
-
-        try:
-            render, names, needed = _compile(text)
-        except TemplateSyntaxError as error:
-            where = error.lineno if self._file and not line else 0
-            at = "" if where else f" on line {error.lineno}"
-            self._wrong(f"{place}the template has a mistake{at}: {str(error.message).rstrip('.')}", line=where)
-            return _Part({}, str, frozenset())
-        self._refuse_gold(names, place)
-        self._needed |= needed
-        return _Part(rest, render, names)
-
-    def _refuse_gold(self, names: frozenset[str], place: str) -> None:
-        for name in sorted(names & GOLD):
-            hint = "only few-shot examples may show answers, as shot.answer in {% for shot in shots %}"
-            self._wrong(f"{place}'{name}' is gold and never goes into a prompt", hint=hint)
-
-    def _wrong(self, message: str, *, line: int = 0, hint: str = "") -> None:
-        self._problems.append(Problem(message, file=self._file, line=line, key="prompt", hint=hint))
-
-    def finish(self, parts: Sequence[_Part]) -> None:
-        """Refuse a prompt with problems, or one that asks the same of every row."""
-        asks = any(part.message.get("role") == "user" for part in parts)
-        if not self._problems and asks and not any(part.names for part in parts):
-            hint = "write {{ input }} where the question goes"
-            self._wrong("the prompt names no field, so every row would be asked the same", hint=hint)
-        if self._problems:
-            raise ConfigError(problems=self._problems)
-
-    def needed(self) -> frozenset[str]:
-        return frozenset(self._needed)
-
-
-@cache
-def _environment() -> Any:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    environment.filters["lettered"] = lettered
-    # What is random would make two runs of one config differ.
-    del environment.filters["random"], environment.globals["lipsum"]
-    return environment
-
-
-def _compile(text: str) -> tuple[Render, frozenset[str], frozenset[str]]:
-    """Return how to render the text, the names it uses, and those it cannot do without."""
-    from jinja2 import meta, nodes
-
-    environment = _environment()
-    tree = environment.parse(text)
-    names = meta.find_undeclared_variables(tree) - environment.globals.keys()
-    needed = names - _ROW | (names & {"contexts", "choices"})
-    for inner in tree.find_all((nodes.Getattr, nodes.Getitem)):
-        if isinstance(inner.node, nodes.Name) and inner.node.name == "meta" and "meta" in names:
-            key = inner.attr if isinstance(inner, nodes.Getattr) else getattr(inner.arg, "value", None)
-            if isinstance(key, str):
-                needed.add(f"meta.{key}")
-    needed -= _guarded(tree)
-    return environment.from_string(text).render, frozenset(names), frozenset(needed)
-
-
-def _guarded(tree: Any) -> set[str]:
-    """Return the names that the template itself provides for the lack of: tested, or given a default."""
-    from jinja2 import nodes
-
-    found: set[str] = set()
-    spots = [node.test for node in tree.find_all((nodes.If, nodes.CondExpr))]
-    spots += [node.node for node in tree.find_all(nodes.Test) if node.name in ("defined", "undefined")]
-    spots += [node.node for node in tree.find_all(nodes.Filter) if node.name in ("default", "d") and node.node]
-    for spot in spots:
-        for inner in (spot, *spot.find_all(nodes.Node)):
-            if isinstance(inner, nodes.Name):
-                found.add(inner.name)
-            elif isinstance(inner, nodes.Getattr):
-                found.add(f"meta.{inner.attr}")
-    return found
