@@ -11,10 +11,10 @@ Two owners of one name are an error; an unknown name suggests near ones.
 """
 
 from llmkit.registry.arguments import Built, build, canonical, check, explicit, fields
-from llmkit.registry.describe import Argument, Description, describe
+from llmkit.registry.description import Argument, Description, describe
 from llmkit.registry.files import load_plugins
 from llmkit.registry.hints import json_schema, limits, whole_as_text
-from llmkit.registry.names import (
+from llmkit.registry.owners import (
     KINDS,
     builtin_names,
     did_you_mean,

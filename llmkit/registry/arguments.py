@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from llmkit import spec as specs
 from llmkit.errors import ConfigError, Problem
 from llmkit.registry import hints as types
-from llmkit.registry.names import did_you_mean, lookup, owner
+from llmkit.registry.owners import did_you_mean, lookup, owner
 from llmkit.registry.sentences import sentence, shown
 from llmkit.spec import Spec
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from llmkit.errors import ConfigError, Problem
-from llmkit.registry import names
+from llmkit.registry import owners
 
 
 def load_plugins(files: Iterable[Path]) -> None:
@@ -39,13 +39,13 @@ def _load(file: Path) -> None:
         raise ConfigError(problems=[Problem("a plug-in is a Python file: its name ends in .py", file=str(file))])
     module = importlib.util.module_from_spec(found)
     module.__dict__["llmkit_plugin_file"] = str(file)
-    before = dict(names._registered)  # noqa: SLF001 - one package; a half-loaded file leaves nothing behind
+    before = dict(owners.registered)
     sys.modules[module_name] = module
     try:
         found.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        names._registered.clear()  # noqa: SLF001 - see above
-        names._registered.update(before)  # noqa: SLF001 - see above
+        owners.registered.clear()
+        owners.registered.update(before)
         del sys.modules[module_name]
         raise ConfigError(problems=_problems(file, module, error)) from error
 
@@ -60,7 +60,7 @@ def _missing(file: Path) -> Problem:
     if file.is_dir():
         return Problem(f"a plug-in is a Python file, and '{file}' is a folder", key="plugins")
     near = sorted(path.name for path in file.parent.glob("*.py")) if file.parent.is_dir() else []
-    hint = names.did_you_mean(file.name, near) if near else "paths are relative to the config's folder"
+    hint = owners.did_you_mean(file.name, near) if near else "paths are relative to the config's folder"
     return Problem(f"no such plug-in file: '{file}'", key="plugins", hint=hint)
 
 

@@ -23,16 +23,20 @@ _EXPECTED = {
     "dataclass_type": "a mapping",
 }
 _OTHER: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "greater_than_equal": lambda c: f"must be at least {c['ge']}",
-    "greater_than": lambda c: f"must be above {c['gt']}",
-    "less_than_equal": lambda c: f"must be at most {c['le']}",
-    "less_than": lambda c: f"must be below {c['lt']}",
+    "greater_than_equal": lambda c: f"must be at least {_bound(c['ge'])}",
+    "greater_than": lambda c: f"must be above {_bound(c['gt'])}",
+    "less_than_equal": lambda c: f"must be at most {_bound(c['le'])}",
+    "less_than": lambda c: f"must be below {_bound(c['lt'])}",
     "literal_error": lambda c: f"expected one of {str(c['expected']).replace(' or ', ', ')}",
     "string_too_short": lambda _: "must not be empty",
     "string_too_long": lambda c: f"takes at most {c['max_length']} characters",
     "too_short": lambda c: f"needs at least {c['min_length']}",
     "too_long": lambda c: f"takes at most {c['max_length']}",
 }
+
+
+def _bound(value: Any) -> str:
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def sentence(error: Mapping[str, Any]) -> str:
@@ -52,6 +56,7 @@ def sentence(error: Mapping[str, Any]) -> str:
 
 def shown(value: Any, width: int = 60) -> str:
     """Return a value as a message shows it: its Python spelling on one line, shortened."""
-    named = {True: "true", False: "false"} if isinstance(value, bool) else {}
-    text = "null" if value is None else named.get(value) or repr(value)
+    if value is None:
+        return "null"
+    text = repr(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= width else text[: width - 3] + "..."

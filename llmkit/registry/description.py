@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from llmkit.registry import hints as types
 from llmkit.registry.arguments import field_hints, fields, plain, required
-from llmkit.registry.names import lookup
+from llmkit.registry.owners import lookup
 from llmkit.registry.sentences import shown
 
 _SECTION = re.compile(r"^(Attributes|Args|Arguments):\s*$")

@@ -19,7 +19,8 @@ KINDS: Mapping[str, str] = {"metrics": "metric", "providers": "provider"}
 ``llmkit.<kind>``; a new kind is one more entry here."""
 
 _HOUSE = Path(__file__).resolve().parent.parent
-_registered: dict[tuple[str, str], type] = {}
+registered: dict[tuple[str, str], type] = {}
+"""What decorators registered so far: (kind, name) -> class."""
 
 C = TypeVar("C", bound=type)
 
@@ -33,13 +34,13 @@ def register(kind: str, name: str) -> Callable[[C], C]:
     """
 
     def decorate(cls: C) -> C:
-        known = _registered.get((kind, name))
+        known = registered.get((kind, name))
         if known is not None and _home(known) != _home(cls):
             raise ConfigError(problems=[_two_owners(kind, name, owner(known), owner(cls))])
         message = _unfit(kind, name, cls)
         if message:
             raise ConfigError(problems=[Problem(message, file=owner(cls))])
-        _registered[kind, name] = cls
+        registered[kind, name] = cls
         return cls
 
     return decorate
@@ -94,7 +95,7 @@ def published_names(kind: str) -> list[str]:
 
 def names(kind: str) -> list[str]:
     """Return every known name of a kind, those of loaded user files included."""
-    return sorted({*published_names(kind), *(name for k, name in _registered if k == kind)})
+    return sorted({*published_names(kind), *(name for k, name in registered if k == kind)})
 
 
 @cache
@@ -120,10 +121,10 @@ def lookup(kind: str, name: str) -> type:
     builtin = name in builtin_names(kind)
     if builtin and point is not None:
         raise ConfigError(problems=[_two_owners(kind, name, f"llmkit.{kind}.{name}", point.value)])
-    owned = _registered.get((kind, name))
+    owned = registered.get((kind, name))
     if builtin and (owned is None or not owned.__module__.startswith("llmkit.")):
         importlib.import_module(f"llmkit.{kind}.{name}")
-        owned = _registered.get((kind, name))
+        owned = registered.get((kind, name))
         if owned is None:
             message = f"the module llmkit.{kind}.{name} registers no {KINDS[kind]} '{name}'"
             raise ConfigError(problems=[Problem(message)])
