@@ -193,7 +193,9 @@ def _failed(name: str, error: BaseException, folder: Path) -> ConfigError:
         file, line, message = Path(error.filename or name).name, error.lineno, error.msg
     else:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _within(frame.filename, folder)]
-        file, line, message = (Path(frames[-1].filename).name, frames[-1].lineno, error) if frames else (name, 0, error)
+        file, line, message = (
+            (Path(frames[-1].filename).name, frames[-1].lineno, str(error)) if frames else (name, 0, str(error))
+        )
     place = f" ({file}:{line})" if line else ""
     return _config(f"'{name}' failed to import: {type(error).__name__}: {message}{place}")
 
