@@ -38,6 +38,7 @@ class Metric(Protocol):
     higher_is_better: ClassVar[bool | None]
     unit: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
+    bounds: ClassVar[tuple[float, float] | None]
 
     @property
     def binary(self) -> bool:

@@ -33,10 +33,9 @@ def list_command(
     wanted = [name] if name else registry.names(kind.value)
     found = [registry.describe(kind.value, one) for one in wanted]
     if json_format:
-        import dataclasses
         import json
 
-        rows = [dataclasses.asdict(one) for one in found]
+        rows = [{**one._asdict(), "arguments": [argument._asdict() for argument in one.arguments]} for one in found]
         sys.stdout.write(json.dumps(rows[0] if name else rows, ensure_ascii=False, indent=2, default=str) + "\n")
     elif name:
         sys.stdout.write(_explained(found[0]))

@@ -23,7 +23,7 @@ from llmkit.flows.setup import Setup, prepare
 from llmkit.flows.summarise import Design, summarise
 from llmkit.flows.tally import Codes, Tally
 from llmkit.report.markdown import markdown_report
-from llmkit.store import Journal, ResponseCache, RunFolder, at, new_or_resumed
+from llmkit.store import Journal, ResponseCache, RunFolder, Status, at, new_or_resumed
 from llmkit.types import Failure, Output, Run, Sample
 
 CACHE_PATH = Path(".llmkit") / "responses.sqlite"
@@ -300,7 +300,7 @@ def _stop_on_signals(engine: Engine) -> None:
 
 def _close_unfinished(folder: RunFolder, recorder: Recorder, error: BaseException) -> None:
     """Keep what is there and say why it is not finished; never hide the error that brought us here."""
-    status = "failed"
+    status: Status = "failed"
     if isinstance(error, BudgetError):
         status = "stopped"
     elif isinstance(error, (Interrupted, KeyboardInterrupt, asyncio.CancelledError)):

@@ -9,7 +9,7 @@ from typing import Any
 
 from llmkit import registry
 from llmkit.config import EvalConfig, load_eval_config
-from llmkit.datasets import Census, census, few_shot, open_dataset
+from llmkit.datasets import Census, FewShot, census, few_shot, open_dataset
 from llmkit.engine import PriceBook, Settings
 from llmkit.errors import ConfigError, DataError, Problem, UsageError
 from llmkit.hashing import digest
@@ -26,8 +26,7 @@ class Setup:
     dataset: Dataset
     census: Census
     template: Template
-    shots: Callable[[Sample], Sequence[Sample]]
-    shots_fingerprint: str
+    shots: FewShot
     target: Provider
     target_name: str
     metrics: Mapping[str, Metric]
@@ -50,7 +49,7 @@ class Setup:
         return {
             "target": self.target_name,
             "prompt": self.template.digest,
-            "few_shot": self.shots_fingerprint,
+            "few_shot": self.shots.digest if self.shots.n else "",
             "files": {str(path): _file_digest(path) for path in self.config.plugin_paths},
         }
 
@@ -77,23 +76,22 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
     problems: list[Problem] = []
     metrics = _metrics(cfg, problems)
     target, target_name = _target(cfg, problems, rescoring=rescoring)
-    template = _collected(problems, lambda: Template.from_source(cfg.prompt, base=cfg.base))
+    template = _collected(problems, lambda: Template.from_source(_prompt(cfg), base=cfg.base))
     prices = _collected(problems, lambda: PriceBook.load(*cfg.price_paths))
     if problems:
-        raise ConfigError(problems=[_placed(problem, cfg) for problem in problems])
+        raise ConfigError(problems=[cfg.placed(problem) for problem in problems])
     dataset = open_dataset(cfg.dataset_source, base=cfg.base)
     settings = _settings(cfg)
     _check_price(cfg, target, prices, settings)
     counted = census(dataset, fields_needed=_fields_needed(cfg, template))
-    _check_rows(cfg, counted, metrics)
-    shots, shots_fingerprint = _shots(cfg)
+    _check_rows(cfg, counted, metrics, target, template)
+    shots = _shots(cfg)
     return Setup(
         config=cfg,
         dataset=dataset,
         census=counted,
         template=template,
         shots=shots,
-        shots_fingerprint=shots_fingerprint,
         target=target,
         target_name=target_name,
         metrics=metrics,
@@ -135,8 +133,9 @@ def _target(cfg: EvalConfig, problems: list[Problem], *, rescoring: bool) -> tup
     return built.plugin, built.name
 
 
-def _placed(problem: Problem, cfg: EvalConfig) -> Problem:
-    return problem if problem.file else replace(problem, file=cfg.source)
+def _prompt(cfg: EvalConfig) -> Any:
+    written = cfg.prompt
+    return written if written is None or isinstance(written, str) else [message.model_dump() for message in written]
 
 
 def _settings(cfg: EvalConfig) -> Settings:
@@ -159,40 +158,51 @@ def _check_price(cfg: EvalConfig, target: Any, prices: PriceBook, settings: Sett
     model = getattr(target, "model", None)
     if settings.max_cost is None or not model or not getattr(target, "cacheable", False) or prices.knows(model):
         return
-    message = f"engine.max_cost is set, but the price of the model '{model}' is unknown, so cost could not be counted"
+    message = f"the price of the model '{model}' is unknown, so its cost could not be stopped"
     hint = "add it to a price file and name that file under 'prices:'"
-    raise ConfigError(problems=[Problem(message, file=cfg.source, key="engine.max_cost", hint=hint)])
+    raise ConfigError(problems=[cfg.placed(Problem(message, key="engine.max_cost", hint=hint))])
 
 
 def _fields_needed(cfg: EvalConfig, template: Template) -> list[str]:
     return [*sorted(template.fields), *cfg.slices, *([cfg.cluster] if cfg.cluster else [])]
 
 
-def _check_rows(cfg: EvalConfig, counted: Census, metrics: Mapping[str, Metric]) -> None:
+def _check_rows(
+    cfg: EvalConfig, counted: Census, metrics: Mapping[str, Metric], target: Any, template: Template
+) -> None:
     if counted.problems:
         raise DataError(counted.report(), counted.problems)
     problems = [
-        Problem(
-            f"the metric '{name}' needs '{need}', and no row of {counted.source} has one",
-            file=cfg.source,
-            key="metrics",
-            hint=f"add '{need}' to the rows, or map another field to it with dataset.fields",
-        )
-        for name, metric in metrics.items()
-        for need in metric.needs
-        if not counted.has.get(need)
+        *_lacking(counted, sorted(template.fields), "the prompt"),
+        *_lacking(counted, [cfg.cluster] if cfg.cluster else [], "cluster"),
+        *_lacking(counted, cfg.slices, "slices", some_may=True),
     ]
+    needs = {need: f"the metric '{name}'" for name, metric in metrics.items() for need in metric.needs}
+    needs |= {need: "the target" for need in getattr(target, "needs", ())}
+    for need, who in needs.items():
+        if not counted.has.get(need):
+            hint = f"add '{need}' to the rows, or map another field to it with dataset.fields"
+            problems.append(Problem(f"no row has '{need}', and {who} needs it", file=counted.source, hint=hint))
     if problems:
-        raise ConfigError(problems=problems)
+        raise DataError(problems=problems)
 
 
-def _shots(cfg: EvalConfig) -> tuple[Callable[[Sample], Sequence[Sample]], str]:
+def _lacking(counted: Census, fields: Sequence[str], who: str, *, some_may: bool = False) -> list[Problem]:
+    """Return a problem for each field that rows lack; with ``some_may``, only where every row lacks it."""
+    found = []
+    for name in dict.fromkeys(fields):
+        problem = counted.lacking(name)
+        if problem is not None and not (some_may and counted.missing[name].count < counted.rows):
+            found.append(replace(problem, message=f"{who} needs the field '{name}': {problem.message}"))
+    return found
+
+
+def _shots(cfg: EvalConfig) -> FewShot:
     wanted = cfg.few_shot
     if wanted is None:
-        return (lambda _sample: ()), ""
-    pool = list(open_dataset(wanted.source, base=cfg.base))
-    picker = few_shot(pool, n=wanted.n, pick=wanted.pick, seed=wanted.seed)
-    return picker, digest([[s.id, s.input if isinstance(s.input, str) else list(s.input)] for s in pool])
+        return few_shot((), n=0)
+    pool = open_dataset(wanted.source, base=cfg.base)
+    return few_shot(pool, n=wanted.n, pick=wanted.pick, seed=wanted.seed, source=pool.source)
 
 
 def _file_digest(path: Path) -> str:

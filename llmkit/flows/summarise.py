@@ -6,7 +6,7 @@ not in the summary; they are in the manifest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,7 +112,12 @@ def estimate(tally: Tally, design: Design, chosen: Any = None) -> Estimate | Non
     if metric.kind == "totals":
         matrix = np.stack([_column(c, chosen) for c in tally.columns], axis=1)
         return bootstrap_totals(
-            matrix, _value_many(metric), resamples=RESAMPLES, seed=design.seed, clusters=together, level=design.level
+            matrix,
+            _value_many(metric, len(matrix)),
+            resamples=RESAMPLES,
+            seed=design.seed,
+            clusters=together,
+            level=design.level,
         )
     return bootstrap_rows(
         _table(tally, chosen), metric, resamples=RESAMPLES, seed=design.seed, clusters=together, level=design.level
@@ -125,14 +130,16 @@ def _mean(tally: Tally, chosen: Any, samples: Any, clusters: Any, design: Design
     if samples is not None:
         values, clusters = average_repeats(values, samples, clusters)
         binary = False
-    return mean_estimate(values, binary=binary, clusters=clusters, level=design.level)
+    bounds = getattr(tally.metric, "bounds", None)
+    return mean_estimate(values, binary=binary, clusters=clusters, level=design.level, bounds=bounds)
 
 
-def _value_many(metric: Any) -> Any:
+def _value_many(metric: Any, n: int) -> Callable[[Any], Any]:
+    """Return totals (m, k) -> values (m,): the metric's own vectorised form, or a loop over its plain one."""
     many = getattr(metric, "value_many", None)
     if many is not None:
-        return many
-    return lambda totals: np.array([metric.value([float(item) for item in row], 1) for row in totals])
+        return lambda totals: many(totals, n)
+    return lambda totals: np.array([metric.value([float(item) for item in row], n) for row in totals])
 
 
 def _column(column: Any, chosen: Any) -> Any:

@@ -25,8 +25,10 @@ class BaseMetric(ABC):
     higher_is_better: ClassVar[bool | None] = True
     unit: ClassVar[str] = ""
     needs: ClassVar[tuple[str, ...]] = ()
+    bounds: ClassVar[tuple[float, float] | None] = None
     implementation: ClassVar[str] = f"llmkit-{__version__}"
 
+    # `bounds` are the least and greatest score there can be; the interval of a mean is cut to them.
     # `needs` names the Sample fields without which the metric can score nothing (``references``, ``answer``);
     # an eval set none of whose rows has them is refused before anything is asked.
 

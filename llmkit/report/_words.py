@@ -63,7 +63,8 @@ def heading(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
 
 def arrow(entry: Mapping[str, Any]) -> str:
     """Return which direction is better: up, down or neither."""
-    return {True: "↑", False: "↓"}.get(entry.get("higher_is_better"), " ")  # type: ignore[call-overload, no-any-return]
+    better = entry.get("higher_is_better")
+    return " " if better is None else "↑" if better else "↓"
 
 
 def spent(manifest: Mapping[str, Any]) -> str:
@@ -71,7 +72,7 @@ def spent(manifest: Mapping[str, Any]) -> str:
     usage = manifest.get("usage", {})
     if "rescored" in usage:
         return f"scored again from {usage['rescored']}; nothing was asked"
-    parts = [plural(int(usage.get("requests", 0)), "request")]
+    parts = [plural(int(usage.get("sent", 0)), "request")]
     for key, word in (("from_cache", "from the cache"), ("from_journal", "from before"), ("retries", "retried")):
         if usage.get(key):
             parts.append(f"{usage[key]:,} {word}")

@@ -9,7 +9,9 @@ from llmkit.report._words import arrow, heading, interval, number, percent, spen
 from llmkit.types import Run
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 
 def print_report(run: Run, console: Console) -> None:
@@ -37,7 +39,7 @@ def print_report(run: Run, console: Console) -> None:
     console.print(Text(spent(manifest), style="dim"))
 
 
-def _scores(summary: Mapping[str, Any]) -> RenderableType:
+def _scores(summary: Mapping[str, Any]) -> Table:
     table = _table(["scorer", "", "score", "interval", "n", "scored"], left=2)
     for name, entry in summary["scores"].items():
         row = [
@@ -52,7 +54,7 @@ def _scores(summary: Mapping[str, Any]) -> RenderableType:
     return table
 
 
-def _slice(field: str, found: Mapping[str, Any], scores: Mapping[str, Any]) -> RenderableType:
+def _slice(field: str, found: Mapping[str, Any], scores: Mapping[str, Any]) -> Table:
     table = _table([field, "rows", *scores])
     for value, part in found["values"].items():
         cells = [number(s["value"], scores[name]) for name, s in part["scores"].items()]
@@ -60,8 +62,8 @@ def _slice(field: str, found: Mapping[str, Any], scores: Mapping[str, Any]) -> R
     return table
 
 
-def _details(name: str, details: Mapping[str, Any]) -> list[RenderableType]:
-    tables: list[RenderableType] = []
+def _details(name: str, details: Mapping[str, Any]) -> list[Table]:
+    tables: list[Table] = []
     confusion = details.get("confusion")
     if confusion:
         labels = [str(label) for label in confusion["labels"]]
@@ -72,7 +74,7 @@ def _details(name: str, details: Mapping[str, Any]) -> list[RenderableType]:
     return tables
 
 
-def _table(heads: Sequence[str], left: int = 1) -> Any:
+def _table(heads: Sequence[str], left: int = 1) -> Table:
     from rich import box
     from rich.table import Table
 
@@ -87,7 +89,7 @@ def _table(heads: Sequence[str], left: int = 1) -> Any:
     return table
 
 
-def _text(text: str) -> RenderableType:
+def _text(text: str) -> Text:
     """Return text that rich shows as it is: model output may hold what looks like markup."""
     from rich.text import Text
 

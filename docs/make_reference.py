@@ -1,0 +1,67 @@
+"""Write docs/metrics.md and docs/targets.md from what the plug-ins say about themselves.
+
+Run it with `make docs`; a test checks that the committed pages are fresh.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from llmkit import registry
+
+HERE = Path(__file__).parent
+
+INTROS = {
+    "metrics": """# Metrics
+
+What scores an answer without asking anyone. Write a metric under `metrics:` in a config, with arguments in parentheses or as a
+mapping: `rouge(variant='L')` and `{rouge: {variant: L}}` are the same. `llmkit list metrics` prints this list, and
+`llmkit list metrics NAME` explains one.
+
+Several references are scored by the rule that `refs` names: `max` takes the best, `mean` the average, `first` only the first reference. The
+rule stands in the signature. A row without a reference is skipped with a reason, never scored 0. A metric of your own is one file; see
+[CONTRIBUTING.md](../CONTRIBUTING.md).
+""",
+    "providers": """# Targets
+
+What can be evaluated. Write one under `target:` in a config. `llmkit list providers` prints this list, and
+`llmkit list providers NAME` explains one. A target of your own is one file; see [CONTRIBUTING.md](../CONTRIBUTING.md).
+
+A target that is code sees the row's id, input, contexts, choices and meta fields. It never sees the references or the answer.
+""",
+}
+PAGES = {"metrics": "metrics.md", "providers": "targets.md"}
+
+
+def page(kind: str) -> str:
+    """Return one page of reference."""
+    found = [registry.describe(kind, name) for name in registry.builtin_names(kind)]
+    lines = [INTROS[kind], "| name | what it is |", "|---|---|"]
+    lines += [f"| [`{one.name}`](#{one.name}) | {one.summary.replace('|', chr(92) + '|')} |" for one in found]
+    for one in found:
+        lines += ["", f"## {one.name}", "", one.doc.strip()]
+        if one.arguments:
+            lines += ["", "| argument | type | default | meaning |", "|---|---|---|---|"]
+            lines += [
+                f"| `{a.name}` | {_cell(a.type)} | {'required' if a.required else _code(a.default)} | {_cell(a.help)} |"
+                for a in one.arguments
+            ]
+    return "\n".join(lines).replace("``", "`") + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _code(text: str) -> str:
+    return f"`{_cell(text)}`" if text else ""
+
+
+def main() -> None:
+    """Write the pages."""
+    for kind, name in PAGES.items():
+        (HERE / name).write_text(page(kind), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
