@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from time import time
 from typing import Any
 
@@ -60,7 +59,7 @@ def server_error(data: Any) -> ServerError:
 
 
 def _word(value: Any) -> str:
-    return str(value) if isinstance(value, (str, int)) else ""
+    return str(value)[:80] if isinstance(value, (str, int)) else ""
 
 
 def failure(reply: Reply, *, name: str, scrub: Callable[[str], str]) -> RequestError:
@@ -81,7 +80,7 @@ def failure(reply: Reply, *, name: str, scrub: Callable[[str], str]) -> RequestE
 def failure_in_success(data: Any, *, name: str, scrub: Callable[[str], str]) -> RequestError:
     """Return the error to raise for a body that came with status 200 and yet holds an error, as routers send."""
     error = server_error(data)
-    if error.code.isdigit() and 400 <= int(error.code) < 600:  # noqa: PLR2004 - the error statuses
+    if error.code.isdecimal() and 400 <= int(error.code) < 600:  # noqa: PLR2004 - the error statuses
         return classify(int(error.code), error, {}, name=name, scrub=scrub)
     words = f"{error.code} {error.kind}".lower()
     guesses = (("insufficient_quota", 429), ("rate_limit", 429), ("invalid_request", 400), ("content_filter", 400))
@@ -158,6 +157,8 @@ def _number(text: str | None) -> float | None:
 
 
 def _date(text: str) -> float | None:
+    from email.utils import parsedate_to_datetime
+
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, OverflowError):

@@ -68,7 +68,9 @@ def loglikelihood(choice: Mapping[str, Any], context: str, continuation: str) ->
     start, stop = shift + len(context), shift + len(context) + len(continuation)
     total, count, greedy = 0.0, 0, True
     for token, (first, last) in zip(tokens, ends, strict=True):
-        if last <= start or first >= stop:
+        # A piece of a character that later tokens complete has no width; at the boundary it is the continuation's.
+        piece = first == last == start and token.logprob is not None
+        if (last <= start and not piece) or first >= stop:
             continue
         if token.logprob is None:
             raise UnsupportedError("it gives no log-probability to the first token; give the request a context")

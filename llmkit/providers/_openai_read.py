@@ -80,6 +80,8 @@ class Reader:
 
     def _answer(self, data: dict[str, Any], started: float) -> Response:
         choices = data["choices"]
+        if not choices:
+            raise ValueError("no choices")
         if len(choices) > 1:
             choices = sorted(choices, key=lambda choice: choice.get("index") or 0)
         first = choices[0]
@@ -87,8 +89,10 @@ class Reader:
             raise failure_in_success(first, name=self.name, scrub=self.scrub)
         texts = [_valid(_choice_text(choice)) for choice in choices]
         message = first.get("message") or {}
-        calls = tuple(message.get("tool_calls") or ())
-        finish = first.get("finish_reason") or ""
+        calls = message.get("tool_calls") or []
+        if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
+            raise ValueError("tool_calls that are not a list of objects")
+        finish = str(first.get("finish_reason") or "")
         if not calls and not any(texts):
             self._refuse_empty(finish)
         tokens_in, tokens_out, tokens_cached, extra = _usage(data)
@@ -99,9 +103,9 @@ class Reader:
             tokens_out=tokens_out,
             tokens_cached=tokens_cached,
             finish=finish,
-            model=data.get("model") or "",
+            model=str(data.get("model") or ""),
             alternatives=tuple(texts) if len(texts) > 1 else (),
-            tool_calls=calls,
+            tool_calls=tuple(calls),
             logprobs=_openai_logprobs.of_choice(first) if first.get("logprobs") else (),
             extra=extra,
             latency=perf_counter() - started,
@@ -144,7 +148,7 @@ class Reader:
             tokens_in=tokens_in,
             tokens_out=tokens_out,
             tokens_cached=tokens_cached,
-            model=data.get("model") or "",
+            model=str(data.get("model") or ""),
             extra=extra,
             latency=perf_counter() - started,
             **fields,
@@ -158,7 +162,7 @@ def _choice_text(choice: Mapping[str, Any]) -> str:
         if text is None:
             raise ValueError("a choice without message or text")
         return str(text)
-    return content_text(message.get("content")) or message.get("refusal") or ""
+    return content_text(message.get("content")) or content_text(message.get("refusal"))
 
 
 def _valid(text: str) -> str:
@@ -175,14 +179,18 @@ def _valid(text: str) -> str:
 def _usage(data: Mapping[str, Any]) -> tuple[int | None, int | None, int | None, dict[str, Any]]:
     usage = data.get("usage") or {}
     extra: dict[str, Any] = {}
-    reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
+    reasoning = _count((usage.get("completion_tokens_details") or {}).get("reasoning_tokens"))
     if reasoning:
         extra["reasoning_tokens"] = reasoning
     fingerprint = data.get("system_fingerprint")
     if fingerprint:
         extra["system_fingerprint"] = fingerprint
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
-    return usage.get("prompt_tokens"), usage.get("completion_tokens"), cached, extra
+    cached = _count((usage.get("prompt_tokens_details") or {}).get("cached_tokens"))
+    return _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), cached, extra
+
+
+def _count(value: Json) -> int | None:
+    return value if type(value) is int and value >= 0 else None
 
 
 def _keep(extra: dict[str, Any], message: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from llmkit.types import Json, Message, Request
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, default=dict).encode
+_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 _CHAT_ONLY = ("tools", "tool_choice", "reasoning_effort", "parallel_tool_calls")
 
 
@@ -64,7 +65,10 @@ def build(dialect: Dialect, request: Request) -> Call:
         prompt: Json = prompts[0] if len(prompts) == 1 else prompts
         body = {"model": model, "prompt": prompt, "echo": True, "logprobs": 1, "max_tokens": 0, "temperature": 0}
         return Call("/completions", _merged(body, dialect.extra, request.params))
-    params = _merged({}, dialect.params, dialect.extra, request.params)
+    own = dialect.params
+    if request.params.keys() & _LIMITS:
+        own = {key: value for key, value in own.items() if key not in _LIMITS}
+    params = _merged(own, dialect.extra, request.params)
     if request.repeat and isinstance(params.get("seed"), int):
         params["seed"] += request.repeat
     if request.kind == "completion" or dialect.completions:

@@ -66,7 +66,7 @@ class Openai:
     """A model behind an OpenAI-compatible endpoint (OpenAI, Azure, vLLM, Ollama, llama.cpp...).
 
     ``Request.params`` override the fields of the same name. A request of kind ``loglikelihood`` needs a server that
-    echoes prompts with log-probabilities (vLLM and llama.cpp do, OpenAI's chat models do not).
+    echoes prompts with log-probabilities (vLLM does, OpenAI's chat models do not).
 
     Attributes:
         model: The model, or on Azure whatever the deployment expects.

@@ -438,8 +438,9 @@ def test_it_is_a_provider_and_the_registry_builds_it(monkeypatch: pytest.MonkeyP
     assert lookup("providers", "openai") is Openai
     built = build("providers", {"openai": {"model": "m", "stop": "\n", "api_key_env": "OTHER", "logprobs": 3}})
     assert isinstance(built.plugin, Provider)
+    plugin: Any = built.plugin
     assert built.name == "openai(logprobs=3, model='m', stop='\\n')"
-    assert (built.plugin.logprobs, Openai.cacheable, Openai.journaled) == (3, True, True)
+    assert (plugin.logprobs, Openai.cacheable, Openai.journaled) == (3, True, True)
     with pytest.raises(ConfigError, match="did you mean 'temperature'"):
         build("providers", {"openai": {"model": "m", "temprature": 1}})
 
