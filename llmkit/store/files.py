@@ -12,6 +12,9 @@ from llmkit.errors import InfrastructureError
 _FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
+DRAFTS = ".*.tmp"
+"""Matches the names under which files are written before they get their own."""
+
 
 def disk_error(error: OSError, path: str | Path) -> InfrastructureError:
     """Return the sentence for a write to ``path`` that the disk refused."""

@@ -221,7 +221,7 @@ def _key_of(line: bytes) -> str | None:
     if not line.startswith(_HEAD) or line[_BODY : _BODY + len(_KEY)] != _KEY:
         return None
     body = memoryview(line)[_BODY:-1] if line.endswith(b"\n") else memoryview(line)[_BODY:]
-    if line[len(_HEAD) : _BODY - 2] != b"%08x" % crc32(body):
+    if line[len(_HEAD) : _BODY] != b'%08x",' % crc32(body):
         return None
     start = _BODY + len(_KEY)
     raw = line[start : line.index(b'"', start)]

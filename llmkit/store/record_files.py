@@ -31,12 +31,15 @@ class RecordWriter(Generic[R]):
         rows: How many records were written.
     """
 
-    def __init__(self, path: Path, to_dict: Callable[[R], dict[str, Any]]) -> None:
+    def __init__(
+        self, path: Path, to_dict: Callable[[R], dict[str, Any]], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.path = path
         self.rows = 0
+        self._clock = clock
         self._to_dict = to_dict
         self._lines: list[bytes] = []
-        self._due = time.monotonic() + FLUSH_SECONDS
+        self._due = clock() + FLUSH_SECONDS
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         try:
             self._descriptor = os.open(path, flags, 0o644)
@@ -47,12 +50,12 @@ class RecordWriter(Generic[R]):
         """Add one record; ValueError where it holds a number that JSON cannot."""
         self._lines.append(to_json(self._to_dict(record)))
         self.rows += 1
-        if len(self._lines) >= FLUSH_ROWS or time.monotonic() >= self._due:
+        if len(self._lines) >= FLUSH_ROWS or self._clock() >= self._due:
             self.flush()
 
     def flush(self) -> None:
         """Hand every line to the system, so that it survives this process."""
-        self._due = time.monotonic() + FLUSH_SECONDS
+        self._due = self._clock() + FLUSH_SECONDS
         if not self._lines:
             return
         block = b"\n".join(self._lines) + b"\n"

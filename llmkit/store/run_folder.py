@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from llmkit.errors import UsageError
-from llmkit.store.files import disk_error, sync_folder, write_atomic
+from llmkit.store.files import DRAFTS, disk_error, sync_folder, write_atomic
 from llmkit.store.lock import LOCK_NAME, FolderLock
 from llmkit.store.plain_json import plain_json
 from llmkit.store.record_files import RecordWriter
@@ -64,12 +64,15 @@ class RunFolder:
         self._lock = lock
         self._pointer = pointer
         self._manifest: dict[str, Any] = {}
+        for draft in path.glob(DRAFTS):  # whoever was writing them is dead: we hold the folder
+            with contextlib.suppress(OSError):
+                draft.unlink()
 
     def begin(self, manifest: Mapping[str, Any], config_yaml: str) -> None:
-        """Write the resolved config, and the manifest with status ``running``."""
-        write_atomic(self.path / CONFIG, config_yaml)
+        """Write the manifest with status ``running``, and the resolved config."""
         self._manifest = dict(manifest)
-        self.mark("running")
+        self.mark("running")  # first: from here on the folder is a run
+        write_atomic(self.path / CONFIG, config_yaml)
 
     def mark(self, status: Status, manifest: Mapping[str, Any] | None = None) -> None:
         """Write the manifest anew with another status; ``manifest`` replaces what `begin` was given."""
@@ -172,7 +175,7 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
 
 def _take_over(path: Path, fingerprint: str, *, overwrite: bool) -> bool:
     """Return whether the run in a folder we hold is to be resumed, emptying the folder where asked to."""
-    names = sorted(item.name for item in path.iterdir() if item.name != LOCK_NAME)
+    names = sorted(item.name for item in path.iterdir() if item.name != LOCK_NAME and not item.match(DRAFTS))
     if not names:
         return False
     manifest = read_manifest(path)
