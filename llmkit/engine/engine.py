@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Literal, TypeVar
 
 from llmkit.engine.clock import SystemClock
@@ -137,7 +137,7 @@ class Engine:
         finally:
             dialogue.close()
 
-    def map(self, function: Callable[[I], Awaitable[R]], items: Iterable[I]) -> AsyncIterator[R]:
+    def map(self, function: Callable[[I], Awaitable[R]], items: Iterable[I]) -> AsyncGenerator[R, None]:
         """Yield ``await function(item)`` for each item, in item order, ``max_concurrency`` items at a time.
 
         Items are pulled when there is a worker for them and never far ahead of what was yielded, so they may be a

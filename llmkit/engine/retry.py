@@ -45,8 +45,9 @@ class History:
 class RetryPolicy:
     """At most ``max_retries`` after faults; answers 429 are waited out for ``patience`` seconds.
 
-    A server's own wish (Retry-After) is never undercut; one that exceeds the patience ends the request at once,
-    because waiting for less would be asking too early.
+    A server's own wish (Retry-After) is never undercut. After a 429 it replaces the backoff, with a little jitter so
+    that not everybody comes back at the same moment; one that exceeds the patience ends the request at once, because
+    waiting for less would be asking too early.
     """
 
     max_retries: int = 5
@@ -60,7 +61,7 @@ class RetryPolicy:
             history.limited += 1
             if history.limited == 1:
                 history.limited_since = now
-            delay = max(wish, self.wait.delay(history.limited, rng))
+            delay = wish + self.wait.delay(1 if wish else history.limited, rng)
             return delay if now + delay - history.limited_since <= self.patience else None
         history.faults += 1
         if history.faults > self.max_retries:

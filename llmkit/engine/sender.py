@@ -60,6 +60,7 @@ class Sender:
 
         Raises:
             RequestError: it failed for good.
+            AuthenticationError: the key was refused; this halts the run.
             LlmkitError: the run was halted.
         """
         ticket = self._ticket(lane, request)
@@ -82,9 +83,12 @@ class Sender:
                 history.attempts = attempts
                 due = self._again(lane, error, ticket, history)
             except RequestError as error:
+                self._given_up(lane, error, attempts)
                 if isinstance(error, UnauthorizedError):
-                    self.halt(_refused(lane, error))
-                raise self._given_up(lane, error, attempts) from error.__cause__
+                    reason = _refused(lane, error)
+                    self.halt(reason)
+                    raise reason from error
+                raise
             finally:
                 self.gate.leave(ticket)
             self._usage.retries += 1
