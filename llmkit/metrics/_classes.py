@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats: TypeAlias = NDArray[np.float64]
+    Weights: TypeAlias = NDArray[np.float64] | NDArray[np.integer[Any]]
     Ints: TypeAlias = NDArray[np.int64]
 
 Average = Literal["macro", "micro", "weighted", "binary"]
@@ -57,7 +58,7 @@ def pair_codes(table: Table) -> tuple[list[str], Ints, Ints]:
     return names, columns[0], columns[1]
 
 
-def sums_by(weights: Floats, codes: Ints, size: int) -> Floats:
+def sums_by(weights: Weights, codes: Ints, size: int) -> Floats:
     """Return the sums of ``weights`` (m, n) over equal ``codes`` (n,), shape (m, size); codes < 0 are left out."""
     import numpy as np
 
@@ -71,7 +72,7 @@ def sums_by(weights: Floats, codes: Ints, size: int) -> Floats:
     return sums
 
 
-def count(table: Table, weights: Floats, labels: Sequence[str], positive: str = "") -> ClassCounts:
+def count(table: Table, weights: Weights, labels: Sequence[str], positive: str = "") -> ClassCounts:
     """Count the rows of a table of (gold, predicted), each row taken ``weights`` times.
 
     Args:
@@ -178,6 +179,8 @@ class AverageFields:
 class LabelRows(LabelFields, RowsMetric):
     """A label metric that sees all rows: pairs of gold and predicted label."""
 
+    bounds = (0.0, 1.0)
+
     def stats(self, sample: Sample, output: Output) -> tuple[str, str] | Skipped:
         """Return the gold and the predicted label."""
         return self.gold_and_predicted(sample, output)
@@ -187,7 +190,7 @@ class LabelRows(LabelFields, RowsMetric):
         return None
 
     @abstractmethod
-    def value_many(self, table: Table, weights: Floats) -> Floats:
+    def value_many(self, table: Table, weights: Weights) -> Floats:
         """Return the values of m resamples, shape (m,), nan where undefined; ``weights`` (m, n) counts each row."""
 
     def value_of(self, table: Table) -> float | None:
@@ -224,7 +227,7 @@ class AveragedRows(LabelRows, AverageFields):
     def parts(self, counts: ClassCounts) -> tuple[Floats, Floats]:
         """Return numerator and denominator of each class, both of shape (m, K)."""
 
-    def value_many(self, table: Table, weights: Floats) -> Floats:
+    def value_many(self, table: Table, weights: Weights) -> Floats:
         """Return the values of m resamples, shape (m,), nan where undefined; ``weights`` (m, n) counts each row."""
         positive = self.label(self.positive) if self.positive else ""
         counts = count(table, weights, self.labels, positive)

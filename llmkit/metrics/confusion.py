@@ -11,7 +11,7 @@ from llmkit.metrics._classes import LabelRows
 from llmkit.types import Table
 
 if TYPE_CHECKING:
-    from llmkit.metrics._classes import Floats
+    from llmkit.metrics._classes import Floats, Weights
 
 
 @metric("confusion")
@@ -37,7 +37,7 @@ class Confusion(LabelRows):
         """Return 1 where the labels agree, else 0."""
         return float(stats[0] == stats[1])
 
-    def value_many(self, table: Table, weights: Floats) -> Floats:
+    def value_many(self, table: Table, weights: Weights) -> Floats:
         """Return the accuracy of m resamples, shape (m,); ``weights`` (m, n) counts each row."""
         import numpy as np
 

@@ -17,7 +17,7 @@ from llmkit.types import Output, Sample, Skipped
 class JsonMatch(MeanMetric):
     """Share of answers whose JSON equals the reference's, whole or leaf by leaf.
 
-    Formula: values are taken apart into leaves (scalars, empty objects and arrays) with their paths. ``score_by: exact``
+    Formula: values are taken apart into leaves (scalars, empty objects and arrays) by path. ``score_by: exact``
     is 1 where all leaves agree, else 0; ``score_by: leaves`` is (leaves that agree) / (paths in either value). With
     ``extra`` the output may hold more than the reference, and only the reference's paths are counted. The best over
     several references. Range 0 to 1, higher is better.
@@ -46,6 +46,7 @@ class JsonMatch(MeanMetric):
     rel_tol: float = 0.0
 
     needs = ("references",)
+    bounds = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         check_tolerances(abs_tol=self.abs_tol, rel_tol=self.rel_tol)

@@ -10,7 +10,7 @@ from llmkit.metrics._classes import LabelRows, pair_codes, sums_by
 from llmkit.types import Table
 
 if TYPE_CHECKING:
-    from llmkit.metrics._classes import Floats
+    from llmkit.metrics._classes import Floats, Weights
 
 
 @metric("mcc")
@@ -35,7 +35,9 @@ class Mcc(LabelRows):
         normalise: Named normalisations before labels are compared.
     """
 
-    def value_many(self, table: Table, weights: Floats) -> Floats:
+    bounds = (-1.0, 1.0)
+
+    def value_many(self, table: Table, weights: Weights) -> Floats:
         """Return the values of m resamples, shape (m,), nan where undefined; ``weights`` (m, n) counts each row."""
         import numpy as np
 

@@ -1,0 +1,1 @@
+"""Figures of published data sets, reproduced."""
