@@ -29,7 +29,7 @@ _LARGE = 2**20
 class HttpTransport:
     """Sends calls to one endpoint from one event loop."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, client: None = None) -> None:
         self.endpoint = endpoint
         self._urls: dict[str, URL] = {}
         self._proxy = proxy_of(endpoint)

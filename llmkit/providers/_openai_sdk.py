@@ -87,6 +87,8 @@ def made(endpoint: Endpoint) -> openai.AsyncOpenAI:
         default_query=dict(parse_qsl(endpoint.query)),
         max_retries=0,
         timeout=None,
+        # A redirect to another host would be sent Azure's key too.
+        http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False),
     )
 
 

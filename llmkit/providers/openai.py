@@ -9,7 +9,7 @@ import asyncio
 import dataclasses
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -202,6 +202,7 @@ class Openai:
         )
         if self.client:
             _client_function(self.client)
+        self._transport_class()
         self._adopt(endpoint)
 
     def _adopt(self, endpoint: Endpoint) -> None:
@@ -236,20 +237,23 @@ class Openai:
         reply = await transport.send(call.path, call.body)
         return state.reader.read(request, reply, started)
 
+    def _transport_class(self) -> Callable[[Endpoint, Any], _Transport]:
+        """Import the transport; `check` does so already, because it takes longer than many a request."""
+        if self.client is not None or self.transport == "sdk":
+            from llmkit.providers._openai_sdk import SdkTransport
+
+            return SdkTransport
+        from llmkit.providers._openai_http import HttpTransport
+
+        return HttpTransport
+
     def _connect(self) -> _Transport:
         state = self._state
         if state.endpoint is None:
             self.check()
         assert state.endpoint is not None
-        made: _Transport
-        if self.client is not None or self.transport == "sdk":
-            from llmkit.providers._openai_sdk import SdkTransport
-
-            made = SdkTransport(state.endpoint, _client_function(self.client)() if self.client else None)
-        else:
-            from llmkit.providers._openai_http import HttpTransport
-
-            made = HttpTransport(state.endpoint)
+        client = _client_function(self.client)() if self.client else None
+        made = self._transport_class()(state.endpoint, client)
         if made.endpoint is not state.endpoint:
             self._adopt(made.endpoint)
         state.transport = made

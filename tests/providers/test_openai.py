@@ -310,6 +310,15 @@ def test_the_servers_words_reach_the_user_shortened(server: FakeServer, transpor
     assert len(str(error)) < 500
 
 
+def test_a_redirect_is_reported_not_followed(server: FakeServer, transport: Any) -> None:
+    with FakeServer() as elsewhere:
+        moved = Fault(308, headers={"Location": f"{elsewhere.base_url}/chat/completions"})
+        error = failing(server, transport, moved)
+        assert elsewhere.stats()["total"] == 0
+    assert isinstance(error, PermanentError)
+    assert f"it redirects to {elsewhere.base_url}" in str(error)
+
+
 def test_an_answer_cut_by_length_may_be_empty(server: FakeServer, transport: Any) -> None:
     server.state.behaviour = type(server.state.behaviour)(script={"": ["length", "empty"]})
     provider = Openai("m", base_url=server.base_url, transport=transport, allow_empty=True)
