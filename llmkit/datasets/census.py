@@ -99,9 +99,7 @@ class _Tally:
             self.rows += 1
             (made if generated else given)(hash(item.id))
             for name in _COUNTED:
-                value = getattr(item, name)
-                if value or value == 0 or (value == "" and name == "output"):
-                    has[name] += 1
+                has[name] += _has(item, name)
             if not item.meta.keys() <= fields:
                 fields.update(item.meta)
             for name, get in needs.items():
@@ -155,13 +153,15 @@ def _need(name: str) -> Callable[[Sample], Any]:
     if name == "id":
         return lambda sample: sample.id
     if name in _COUNTED:
-        return lambda sample: _filled(getattr(sample, name))
+        return lambda sample: getattr(sample, name) if _has(sample, name) else None
     get = getter(name.removeprefix("meta."))
     return lambda sample: get(sample.meta)
 
 
-def _filled(value: Any) -> Any:
-    return None if value == () else value
+def _has(sample: Sample, name: str) -> bool:
+    value = getattr(sample, name)
+    # 0 is an index, and an empty text is an answer that was recorded.
+    return bool(value) or value == 0 or (value == "" and name == "output")
 
 
 def _settle(tally: _Tally) -> None:

@@ -25,6 +25,7 @@ Row: TypeAlias = Mapping[str, Any]
 Test: TypeAlias = Callable[[Row], Any]
 
 MAX_LENGTH = 10_000
+MAX_DEPTH = 50
 _WORDS: Mapping[str, Any] = {"true": True, "false": False, "null": None, "none": None}
 _EXAMPLE = 'such as category == "faq" and difficulty >= 3'
 
@@ -69,12 +70,18 @@ def _syntax(source: str) -> ast.expr:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(flat, mode="eval").body
+            tree = ast.parse(flat, mode="eval").body
     except SyntaxError as error:
         hint = "write ==, 'and', 'or', 'not'" if any(mark in flat for mark in ("=", "&", "|", "!")) else ""
         raise _RefusedError(f"'{flat}' is not an expression {_EXAMPLE}", column=error.offset or 0, hint=hint) from None
     except (ValueError, RecursionError, MemoryError):
         raise _RefusedError("the expression is nested too deeply or holds a character it cannot") from None
+    level: list[ast.AST] = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [child for parent in level for child in ast.iter_child_nodes(parent)]
+        if not level:
+            return tree
+    raise _RefusedError("the expression is nested too deeply")
 
 
 def _build(node: ast.expr, names: set[str]) -> Test:
