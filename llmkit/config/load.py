@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from llmkit.config.eval_config import EvalConfig
     from llmkit.config.yaml_source import Document
 
-_NO_FILE = "config"
-
 
 def load_eval_config(path: Path, overrides: Sequence[str] = ()) -> EvalConfig:
     """Return the config that a YAML file holds, checked through and through; no plug-in is constructed.
@@ -69,7 +67,7 @@ def _checked(document: Document, overrides: Sequence[str], *, base: Path, source
 
     if not isinstance(document.data, dict):
         message = f"a config is a mapping of keys such as dataset, target and metrics, got {_kind(document.data)}"
-        raise ConfigError(problems=[Problem(message, file=source or _NO_FILE)])
+        raise ConfigError(problems=[Problem(message, file=source)])
     data, places, problems = override(document.data, overrides)
     secrets: list[str] = []
     data = without_secrets(data, "", secrets)

@@ -51,7 +51,7 @@ def model_problems(data: dict[str, Any]) -> tuple[EvalConfig | None, list[Proble
     except ValidationError as error:
         errors = [(_path(entry["loc"], data, entry["type"]), dict(entry)) for entry in error.errors(include_url=False)]
     if own_rows:  # what is wrong with the rows is said once, at 'dataset'
-        errors = [(path, entry) for path, entry in errors if not path.startswith("few_shot.from")]
+        errors = [(path, entry) for path, entry in errors if not _within(path, "few_shot.from")]
     return None, list(_problems(errors))
 
 
@@ -72,7 +72,9 @@ def _problems(errors: list[tuple[str, dict[str, Any]]]) -> Iterable[Problem]:
     unknown = {path: _unknown(path) for path, entry in errors if entry["type"] == "extra_forbidden"}
     said: set[str] = set()
     for path, entry in errors:
-        if path in said or any(path.startswith((f"{other}.", f"{other}[")) for other in unknown):
+        # What is wrong inside a value says more than that the value fits no other spelling either.
+        inside = any(other != path and _within(other, path) for other, _ in errors)
+        if path in said or inside or any(_within(path, other) and path != other for other in unknown):
             continue
         said.add(path)
         if path in unknown:
@@ -82,6 +84,10 @@ def _problems(errors: list[tuple[str, dict[str, Any]]]) -> Iterable[Problem]:
         # A misspelt key is one mistake, not an unknown key and a missing one.
         elif not any(f"'{_last(path)}'?" in problem.hint for problem in unknown.values()):
             yield _absent(path)
+
+
+def _within(path: str, outer: str) -> bool:
+    return path == outer or path.startswith((f"{outer}.", f"{outer}["))
 
 
 def _last(path: str) -> str:

@@ -27,7 +27,7 @@ _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq", "merge")}
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,30})|0x[0-9a-fA-F]{1,16}|0o[0-7]{1,21}")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_ZEROS = re.compile(r"[-+]?0[0-9]+")
+_DIGITS = re.compile(r"[-+]?[0-9]+")
 _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -261,6 +261,6 @@ def scalar(text: str) -> Any:
         return _WORDS[text]
     if _INT.fullmatch(text):
         return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
-    if _FLOAT.fullmatch(text) and not _ZEROS.fullmatch(text):
+    if _FLOAT.fullmatch(text) and not _DIGITS.fullmatch(text):
         return float(text)
     return text

@@ -153,12 +153,22 @@ def _unknown(kind: str, name: str) -> Problem:
     return Problem(f"unknown {KINDS[kind]} '{name}'", hint=did_you_mean(name, names(kind)))
 
 
+_NEAR = 0.65
+"""How alike a word must be to be suggested (`difflib`'s ratio)."""
+
+
 def did_you_mean(written: str, known: list[str] | tuple[str, ...], *, n: int = 3) -> str:
     """Return a hint that names the nearest known words, or all of them where none is near."""
-    import difflib
+    from difflib import SequenceMatcher
 
-    by_lower = {word.lower(): word for word in known}
-    near = [by_lower[word] for word in difflib.get_close_matches(written.lower(), by_lower, n=n, cutoff=0.6)]
+    matcher = SequenceMatcher(b=written.lower())
+    ratios: list[tuple[float, str]] = []
+    for word in known:
+        matcher.set_seq1(word.lower())
+        if matcher.quick_ratio() >= _NEAR:
+            ratios.append((matcher.ratio(), word))
+    best = max(ratios, default=(0.0, ""))[0]
+    near = [word for ratio, word in sorted(ratios, reverse=True) if ratio >= max(_NEAR, best - 0.1)][:n]
     if near:
         return "did you mean " + " or ".join(f"'{word}'" for word in near) + "?"
     return f"known: {', '.join(known) or 'none'}"
