@@ -18,15 +18,12 @@ from types import TracebackType
 from typing import Final, Self
 
 from llmkit.errors import InfrastructureError
-from llmkit.store.records import response_from_dict, response_to_dict, to_json
+from llmkit.store.cache_file import connect, insert, prepare
+from llmkit.store.records import response_from_dict
 from llmkit.types import Response
 
 BATCH_SECONDS: Final = 0.2
 BATCH_ROWS: Final = 256
-SCHEMA_VERSION: Final = 1
-_APPLICATION_ID: Final = 0x6C6C6D6B  # "llmk"
-_BUSY_SECONDS: Final = 10.0
-_MAKE_ATTEMPTS: Final = 100
 _INHERITED: list[sqlite3.Connection] = []  # a forked child must neither use nor close its parent's connections
 
 
@@ -73,12 +70,12 @@ class ResponseCache:
     def _open(self) -> sqlite3.Connection | None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = _connect(self.path)
+            connection = connect(self.path)
         except (OSError, sqlite3.OperationalError) as error:
             self._give_up(f"cannot open it ({error})")
             return None
         try:
-            _prepare(connection, self.path)
+            prepare(connection, self.path)
         except sqlite3.OperationalError as error:  # read-only, full, locked for too long
             connection.close()
             self._give_up(f"cannot write it ({error})")
@@ -195,10 +192,10 @@ class ResponseCache:
     def _write_batches(self) -> None:
         writer: sqlite3.Connection | None = None
         try:
-            writer = _connect(self.path)
+            writer = connect(self.path)
             writer.execute("PRAGMA synchronous = NORMAL")
             while self._take_batch():
-                _insert(writer, self._writing, self.warnings)
+                insert(writer, self._writing, self.warnings)
                 with self._lock:
                     self._writing = {}
                     self._changed.notify_all()
@@ -243,63 +240,3 @@ class ResponseCache:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Check that the file is ours, and make it where it is new."""
-    if _is_ready(connection, path):
-        connection.execute("PRAGMA synchronous = NORMAL")
-        return
-    for attempt in range(_MAKE_ATTEMPTS):  # going over to WAL does not wait for other processes by itself
-        try:
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
-            break
-        except sqlite3.OperationalError:
-            if attempt == _MAKE_ATTEMPTS - 1:
-                raise
-            time.sleep(0.02)
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, body BLOB NOT NULL, written REAL NOT NULL)"
-    )
-    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    connection.execute("COMMIT")
-
-
-def _is_ready(connection: sqlite3.Connection, path: Path) -> bool:
-    """Return whether the file is a cache, False where it is new; refuse anything else."""
-    connection.execute("BEGIN")  # one snapshot, so that another process cannot make the file between two questions
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    owner = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    connection.execute("COMMIT")
-    if tables and owner != _APPLICATION_ID:
-        raise InfrastructureError(f"{path} is a database of another program, not a response cache; choose another file")
-    if version > SCHEMA_VERSION:
-        raise InfrastructureError(
-            f"{path} was made by a newer llmkit (cache version {version}, this one knows {SCHEMA_VERSION}); "
-            "update llmkit, or choose another file"
-        )
-    return bool(tables)
-
-
-def _insert(connection: sqlite3.Connection, batch: dict[str, Response], warnings: list[str]) -> None:
-    now = time.time()
-    rows = []
-    for key, response in batch.items():
-        try:
-            rows.append((key, to_json(response_to_dict(response)), now))
-        except ValueError as error:
-            if not warnings:
-                warnings.append(f"a response was not put into the cache: {error}")
-    connection.execute("BEGIN IMMEDIATE")
-    connection.executemany("INSERT OR REPLACE INTO responses VALUES (?, ?, ?)", rows)
-    connection.execute("COMMIT")

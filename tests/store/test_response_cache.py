@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmkit.errors import InfrastructureError
-from llmkit.store import ResponseCache, response_cache
+from llmkit.store import ResponseCache, cache_file
 from llmkit.types import Response
 from tests.store import strategies as some
 from tests.store.limits import no_file_beyond
@@ -153,7 +153,7 @@ def test_a_newer_cache_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cache.sqlite"
     ResponseCache(path).close()
     connection = sqlite3.connect(path)
-    connection.execute(f"PRAGMA user_version = {response_cache.SCHEMA_VERSION + 1}")
+    connection.execute(f"PRAGMA user_version = {cache_file.SCHEMA_VERSION + 1}")
     connection.close()
     with pytest.raises(InfrastructureError, match="newer llmkit"):
         ResponseCache(path)
