@@ -25,8 +25,11 @@ def positions(items: Sequence[Hashable]) -> dict[Hashable, int]:
 
 def lcs_length(left: Sequence[Hashable], right: Sequence[Hashable]) -> int:
     """Return the length of a longest common subsequence."""
+    size = len(left)
+    left, right = _without_common_ends(left, right)
+    ends = size - len(left)
     if not left or not right:
-        return 0
+        return ends
     get = positions(left).get
     column = full = (1 << len(left)) - 1
     for item in right:
@@ -34,7 +37,7 @@ def lcs_length(left: Sequence[Hashable], right: Sequence[Hashable]) -> int:
         if places:
             step = column & places
             column = (column + step) | (column - step)
-    return len(left) - (column & full).bit_count()
+    return ends + len(left) - (column & full).bit_count()
 
 
 def lcs_places(places_of: Mapping[Hashable, int], length: int, right: Sequence[Hashable]) -> int:

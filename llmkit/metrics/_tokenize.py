@@ -25,7 +25,7 @@ NEEDS = {
 
 _SYMBOL = re.compile(r"[!-&(-+/:-@\[-`{-~]")
 _PADDED = {chr(code): f" {chr(code)} " for code in range(33, 127)}
-_CROWDED = re.compile(r"[.,][.,]")
+_CROWDED = ("..", ".,", ",.", ",,")
 # Each begins with its own character, so that the search skips to the next one at the speed of memchr.
 _COMMA = re.compile(r",(?:(?<![0-9],)|(?![0-9]))")
 _POINT = re.compile(r"\.(?:(?<![0-9]\.)|(?![0-9]))")
@@ -55,19 +55,25 @@ def thirteen_a(text: str) -> list[str]:
     for symbol in set(_SYMBOL.findall(line)):
         line = line.replace(symbol, _PADDED[symbol])
     if "," in line or "." in line:
-        line = _split_numbers(f" {line} ")
+        line = _points_and_commas_apart(line)
     if "-" in line:
         line = _DASH.sub(" - ", line)
     return line.split()
 
 
-def _split_numbers(line: str) -> str:
-    if _CROWDED.search(line):
-        # Of two points in a row the reference rules see only one at a time; here they are followed to the letter.
-        return _BEFORE_NON_DIGIT.sub(r" \1 \2", _AFTER_NON_DIGIT.sub(r"\1 \2 ", line))
+def _points_and_commas_apart(line: str) -> str:
+    if any(pair in line for pair in _CROWDED):
+        return " ".join(map(_crowded_apart, line.split()))
     if "," in line:
         line = _COMMA.sub(" , ", line)
     return _POINT.sub(" . ", line) if "." in line else line
+
+
+def _crowded_apart(word: str) -> str:
+    # Of points in a row the reference's rules see only every other one; here they are followed to the letter.
+    if any(pair in word for pair in _CROWDED):
+        return _BEFORE_NON_DIGIT.sub(r" \1 \2", _AFTER_NON_DIGIT.sub(r"\1 \2 ", f" {word} "))
+    return _POINT.sub(" . ", _COMMA.sub(" , ", word)) if "," in word or "." in word else word
 
 
 def _characters(text: str) -> list[str]:

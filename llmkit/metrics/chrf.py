@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmkit.errors import ConfigError, Problem
 from llmkit.metrics._base import NO_REFERENCE
-from llmkit.metrics._ngrams import clipped, ngrams
+from llmkit.metrics._ngrams import in_common, ngrams
 from llmkit.metrics._sacrebleu import SacrebleuMetric
 from llmkit.registry import metric
 from llmkit.types import Output, Sample, Skipped
@@ -143,7 +143,7 @@ def _matches(given: Counts, expected: Counts) -> Iterator[int]:
         # An order that the reference is too short for asks nothing of the output.
         yield ours.total() if theirs else 0
         yield theirs.total()
-        yield clipped(ours, theirs)
+        yield in_common(ours, theirs)
 
 
 def _apart(word: str) -> list[str]:

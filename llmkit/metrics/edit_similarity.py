@@ -33,6 +33,7 @@ class EditSimilarity(MeanMetric):
     refs: References = "max"
 
     needs = ("references",)
+    bounds = (0.0, 1.0)
 
     def score(self, sample: Sample, output: Output) -> float | Skipped:
         """Return the score over the sample's references."""

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from llmkit.errors import ConfigError, Problem
 from llmkit.metrics._base import NO_REFERENCE, MeanMetric, References, over_references
-from llmkit.metrics._ngrams import overlap
+from llmkit.metrics._ngrams import shared_ngrams
 from llmkit.metrics._porter import stem
 from llmkit.metrics._sequences import lcs_length, lcs_places, positions
 from llmkit.registry import metric
@@ -20,7 +20,7 @@ from llmkit.types import Output, Sample, Skipped
 Lines: TypeAlias = tuple[tuple[str, ...], ...]
 
 EMPTY_REFERENCE = Skipped("empty reference")
-_LONGEST_CACHED = 20_000
+_LONGEST_CACHED = 10_000
 _OTHER_TO_SPACE = bytes(code if chr(code) in "abcdefghijklmnopqrstuvwxyz0123456789\n" else 32 for code in range(256))
 
 
@@ -52,6 +52,7 @@ class Rouge(MeanMetric):
     refs: References = "max"
 
     needs = ("references",)
+    bounds = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         """Refuse a variant that does not exist, and read a written ``"2"`` as 2."""
@@ -81,7 +82,7 @@ class Rouge(MeanMetric):
                 hits, expected, given = lcs_length(left, right), len(left), len(right)
             else:
                 n = self.variant
-                hits, expected, given = overlap(left, right, n), len(left) - n + 1, len(right) - n + 1
+                hits, expected, given = shared_ngrams(right, [left], n)[-1], len(left) - n + 1, len(right) - n + 1
         return _measured(self.measure, hits, expected, given)
 
 
@@ -105,7 +106,7 @@ def _read(text: str, stemmer: bool) -> Lines:  # noqa: FBT001 - positional for t
     return tuple(tuple(map(stem, line.split()) if stemmer else line.split()) for line in plain.split("\n"))
 
 
-remembered = lru_cache(maxsize=256)(_read)
+remembered = lru_cache(maxsize=128)(_read)
 
 
 def _flat(lines: Lines) -> tuple[str, ...]:

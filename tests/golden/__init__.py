@@ -1,0 +1,1 @@
+"""Golden values, beside the scripts that made them by running the reference programs."""
