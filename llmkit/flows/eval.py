@@ -207,7 +207,7 @@ def _collect(setup: Setup, options: Options, folder: RunFolder, recorder: Record
 
 
 async def _ask_all(setup: Setup, engine: Engine, recorder: Recorder, options: Options) -> None:
-    lane = engine.lane(setup.target, setup.target_name)
+    lane = engine.lane(setup.target, setup.target_identity)
     asker = asker_of(setup)
 
     async def answer(task: tuple[Sample, int]) -> tuple[Sample, Output]:

@@ -23,7 +23,7 @@ def plan_eval(setup: Setup, options: Options | None = None) -> Plan:
         if cache is not None:
             stack.enter_context(closing(cache))
         engine = Engine(setup.settings, cache=cache, refresh=chosen.refresh, prices=setup.prices)
-        return engine.plan(engine.lane(setup.target, setup.target_name), _requests(setup))
+        return engine.plan(engine.lane(setup.target, setup.target_identity), _requests(setup))
 
 
 def _requests(setup: Setup) -> Iterator[Request]:

@@ -34,6 +34,11 @@ class Setup:
     prices: PriceBook
 
     @property
+    def target_identity(self) -> str:
+        """What makes the target answer as it does; a target whose address comes from the environment adds it."""
+        return str(getattr(self.target, "identity", self.target_name))
+
+    @property
     def conditions(self) -> dict[str, Any]:
         """What two runs must share to be compared: the rows, the scorers, the repeats."""
         return {
@@ -47,7 +52,7 @@ class Setup:
     def subject(self) -> dict[str, Any]:
         """What a run is about, and may differ between two that are compared: the target and how it is asked."""
         return {
-            "target": self.target_name,
+            "target": self.target_identity,
             "prompt": self.template.digest,
             "few_shot": self.shots.digest if self.shots.n else "",
             "files": {str(path): _file_digest(path) for path in self.config.plugin_paths},

@@ -32,6 +32,8 @@ class Accuracy(LabelFields, MeanMetric):
         normalise: Named normalisations before labels are compared.
     """
 
+    bounds = (0.0, 1.0)
+
     @property
     def binary(self) -> bool:
         """Always true."""

@@ -39,6 +39,7 @@ class Contains(MeanMetric):
     whole_words: bool = False
 
     needs = ("references",)
+    bounds = (0.0, 1.0)
 
     _texts: tuple[str, ...] = field(init=False, repr=False, compare=False)
 

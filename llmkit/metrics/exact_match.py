@@ -44,6 +44,7 @@ class ExactMatch(MeanMetric):
     extract: str = ""
 
     needs = ("references",)
+    bounds = (0.0, 1.0)
 
     _plain: Normalise = field(init=False, repr=False, compare=False)
     _extract: re.Pattern[str] | None = field(init=False, repr=False, compare=False)

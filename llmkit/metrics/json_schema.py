@@ -44,6 +44,8 @@ class JsonSchema(MeanMetric):
     where: Where = "fenced"
     formats: bool = False
 
+    bounds = (0.0, 1.0)
+
     _validator: Any = field(init=False, repr=False, compare=False)
     _content: Any = field(init=False, repr=False, compare=False)
 

@@ -42,6 +42,7 @@ class NumberMatch(MeanMetric):
     after: str = ""
 
     needs = ("references",)
+    bounds = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         check_tolerances(abs_tol=self.abs_tol, rel_tol=self.rel_tol)

@@ -38,6 +38,7 @@ class RegexMatch(MeanMetric):
     ignore_case: bool = False
 
     needs = ("references",)
+    bounds = (0.0, 1.0)
 
     _pattern: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
 

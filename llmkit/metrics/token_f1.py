@@ -40,6 +40,7 @@ class TokenF1(MeanMetric):
     refs: References = "max"
 
     needs = ("references",)
+    bounds = (0.0, 1.0)
 
     _plain: Normalise = field(init=False, repr=False, compare=False)
 

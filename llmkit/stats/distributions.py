@@ -7,7 +7,7 @@ binomial probabilities", which keeps its digits where log-gammas would cancel.
 
 from __future__ import annotations
 
-from math import erfc, exp, floor, inf, isnan, lgamma, log, pi, sqrt
+from math import erfc, exp, floor, inf, isnan, lgamma, log, log1p, pi, sqrt
 
 _LOG_SQRT_2PI = 0.5 * log(2 * pi)
 _TINY = 1e-300
@@ -155,12 +155,12 @@ def binomial_pmf(k: int, n: int, p: float) -> float:
     _check_binomial(n, p)
     if k < 0 or k > n:
         return 0.0
+    if p in (0.0, 1.0):
+        return float(k == n * p)
     if k == 0:
-        return (1.0 - p) ** n
+        return exp(n * log1p(-p))
     if k == n:
         return p**n
-    if p in (0.0, 1.0):
-        return 0.0
     return _beta_factor(p, 1.0 - p, k, n - k) * n / (k * (n - k))
 
 

@@ -216,6 +216,44 @@ def test_lanes_share_the_slots_and_none_starves() -> None:
     assert clock.now == 20.0
 
 
+def test_a_free_lane_does_not_exceed_the_shared_slots() -> None:
+    clock = FakeClock()
+    servers = [ScriptedProvider(echo, latency=1.0, clock=clock) for _ in range(3)]
+    engine = Engine(Settings(max_concurrency=2), clock=clock)
+
+    async def main() -> None:
+        lanes = [engine.lane(server, str(number)) for number, server in enumerate(servers)]
+        await asyncio.gather(*(engine.call(lane, ask("x")) for lane in lanes))
+
+    clock.run(main())
+    assert clock.now == 2.0
+
+
+def test_a_slot_granted_to_a_task_that_is_just_being_cancelled_is_given_back() -> None:
+    clock = FakeClock()
+    provider = ScriptedProvider(echo, latency=1.0, clock=clock)
+    engine = Engine(Settings(max_concurrency=1), clock=clock)
+
+    async def main() -> None:
+        lane = engine.lane(provider, "fake")
+        waiting: list[asyncio.Task[Response]] = []
+
+        async def first() -> None:
+            await engine.call(lane, ask("first"))
+            waiting[0].cancel()  # the slot is its own by now, but it has not run since
+
+        leader = asyncio.create_task(first())
+        await asyncio.sleep(0)
+        waiting.append(asyncio.create_task(engine.call(lane, ask("second"))))
+        await leader
+        async with asyncio.timeout(5.0):
+            await engine.call(lane, ask("third"))
+        assert waiting[0].cancelled()
+
+    clock.run(main())
+    assert [request.messages[0]["content"] for request in provider.requests] == ["first", "third"]
+
+
 def test_recorded_rows_stream_in_flat_memory() -> None:
     engine = Engine(Settings(max_concurrency=8))
     lane = engine.lane(Recorded(), "recorded")
