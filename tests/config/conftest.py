@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from llmkit.config import EvalConfig, load_eval_config
 from llmkit.errors import ConfigError
+from llmkit.registry import owners
 
 Load = Callable[..., EvalConfig]
 Refusal = Callable[..., list[str]]
@@ -37,3 +38,13 @@ def refusal(load: Load, tmp_path: Path) -> Refusal:
         return str(refused.value).replace(f"{tmp_path}/", "").splitlines()
 
     return read
+
+
+@pytest.fixture(autouse=True)
+def registered() -> Iterator[None]:
+    """Forgets the plug-ins that a test's config brought."""
+    before = dict(owners.registered)
+    yield
+    for name in set(owners.registered) - set(before):
+        if owners.registered[name].__module__.startswith("llmkit_plugin_"):
+            del owners.registered[name]
