@@ -10,7 +10,7 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from nltk.stem.porter import PorterStemmer
+from nltk.stem.porter import PorterStemmer  # type: ignore[import-untyped]
 from rapidfuzz.distance import Levenshtein
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF, TER
@@ -38,12 +38,57 @@ ROWS = [
     ("the THE the", ["The the"]),
     ("", ["Silence is not an answer."]),
 ]
-WORDS = (
-    "skies dying news innings exceed flies died spied agreed feed plastered bled motoring sing conflated hopping fizzed "
-    "filing happy enjoy spry relational rationally conditional valenci radically conformably analogously geologi "
-    "archaeology hopefully triplicate formalize electrical goodness revival adoption communion replacement activate "
-    "probate cease controll roll yyyyed 2019s sayings oases caresses"
-).split()
+WORDS = [
+    "skies",
+    "dying",
+    "news",
+    "innings",
+    "exceed",
+    "flies",
+    "died",
+    "spied",
+    "agreed",
+    "feed",
+    "plastered",
+    "bled",
+    "motoring",
+    "sing",
+    "conflated",
+    "hopping",
+    "fizzed",
+    "filing",
+    "happy",
+    "enjoy",
+    "spry",
+    "relational",
+    "rationally",
+    "conditional",
+    "valenci",
+    "radically",
+    "conformably",
+    "analogously",
+    "geologi",
+    "archaeology",
+    "hopefully",
+    "triplicate",
+    "formalize",
+    "electrical",
+    "goodness",
+    "revival",
+    "adoption",
+    "communion",
+    "replacement",
+    "activate",
+    "probate",
+    "cease",
+    "controll",
+    "roll",
+    "yyyyed",
+    "2019s",
+    "sayings",
+    "oases",
+    "caresses",
+]
 
 
 def main() -> None:

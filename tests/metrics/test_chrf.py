@@ -92,8 +92,8 @@ def test_without_references_it_does_not_apply() -> None:
 
 
 def test_settings_that_cannot_work_are_refused() -> None:
-    for wrong in ({"char_order": 0}, {"char_order": -1, "word_order": 3}):
+    for char_order, word_order in ((0, 0), (-1, 3)):
         with pytest.raises(ConfigError, match="char_order and word_order"):
-            Chrf(**wrong)
+            Chrf(char_order, word_order)
     with pytest.raises(ConfigError, match="beta"):
         Chrf(beta=0)
