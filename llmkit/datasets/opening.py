@@ -46,7 +46,7 @@ def open_dataset(source: str | Mapping[str, Any], *, base: Path) -> Dataset:
     options: Mapping[str, Any] = {"path": source} if isinstance(source, str) else source
     problems: list[Problem] = []
     made: dict[str, Any] = {"skip_bad_rows": options.get("skip_bad_rows") is True}
-    for check in (_check_options, _plan_selection, _plan_names):
+    for check in (_check_options, _plan_selection, _plan_fields, _plan_where):
         try:
             made |= check(options)
         except ConfigError as error:
@@ -112,14 +112,16 @@ def _whole(value: Any, *, least: int | None = None) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and (least is None or value >= least)
 
 
-def _plan_names(options: Mapping[str, Any]) -> dict[str, Any]:
-    fields, where = options.get("fields"), options.get("where")
+def _plan_fields(options: Mapping[str, Any]) -> dict[str, Any]:
+    fields = options.get("fields")
     if fields is not None and not isinstance(fields, Mapping):
         raise ConfigError(problems=[Problem("expected a mapping such as {input: question}", key="dataset.fields")])
-    return {
-        "fields": parse_fields(fields) if fields else None,
-        "where": parse_where(where) if where is not None else None,
-    }
+    return {"fields": parse_fields(fields) if fields else None}
+
+
+def _plan_where(options: Mapping[str, Any]) -> dict[str, Any]:
+    where = options.get("where")
+    return {"where": parse_where(where) if where is not None else None}
 
 
 def _find(name: str, base: Path) -> Path:

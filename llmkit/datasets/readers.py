@@ -107,7 +107,7 @@ def read_json(path: Path) -> Iterator[Numbered]:
     try:
         if text[start : start + 1] == "{":
             start = _find_data(text, start)
-        yield from _items(text, start)
+        yield from _items(text, start, path)
     except json.JSONDecodeError as error:
         raise _unreadable(path, jsonl.syntax_reason(error), error.lineno) from None
     except ValueError as error:
@@ -139,6 +139,8 @@ def _skip(text: str, index: int) -> int:
 def _find_data(text: str, start: int) -> int:
     index = _skip(text, start + 1)
     while text[index : index + 1] != "}":
+        if text[index : index + 1] != '"':
+            raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, index)
         key, index = jsonl.decode_at(text, index)
         index = _expect(text, index, ":")
         if key == "data":
@@ -160,7 +162,7 @@ def _expect(text: str, index: int, mark: str) -> int:
     return _skip(text, index + 1)
 
 
-def _items(text: str, start: int) -> Iterator[Numbered]:
+def _items(text: str, start: int, path: Path) -> Iterator[Numbered]:
     if text[start : start + 1] != "[":
         raise ValueError(_NO_ARRAY)
     index, line, counted = _skip(text, start + 1), 1, 0
@@ -174,7 +176,7 @@ def _items(text: str, start: int) -> Iterator[Numbered]:
         except json.JSONDecodeError:
             raise
         except ValueError as error:
-            raise json.JSONDecodeError(str(error), text, index) from None
+            raise DataError(problems=[Problem(str(error), file=str(path), line=line)]) from None
         yield line, row
         index = _skip(text, index)
         if text[index : index + 1] == "]":

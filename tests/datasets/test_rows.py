@@ -187,7 +187,9 @@ ROWS = st.lists(
 
 
 @given(ROWS)
-def test_rows_survive_the_way_through_a_file(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]) -> None:
+def test_rows_survive_the_way_through_a_file(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]
+) -> None:
     folder = tmp_path_factory.mktemp("rows")
     jsonl.write_lines(folder / "set.jsonl", rows)
     found = list(open_dataset("set.jsonl", base=folder))
