@@ -136,7 +136,7 @@ class FewShot(Section):
         default=None, alias="from", description="Where they come from; without it, from the other rows of the eval set."
     )
     pick: Literal["first", "random"] = Field(
-        default="first", description="The first ones for every row, or other ones for each row, drawn by 'seed'."
+        default="first", description="The first ones, or drawn by the seed; every row is shown the same ones."
     )
     seed: Annotated[Whole, Field(ge=0)] = Field(default=0, description="The same seed picks the same examples.")
 

@@ -73,14 +73,19 @@ def without_secrets(data: Any, path: str, found: list[str]) -> Any:
     return data
 
 
+_SECRET_FORMS = {
+    "sk-": r"\bsk-(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16,}",  # OpenAI, Anthropic, DeepSeek, OpenRouter
+    "hf_": r"\bhf_[A-Za-z0-9]{20,}",  # Hugging Face
+    "gsk_": r"\bgsk_[A-Za-z0-9]{20,}",  # Groq
+    "xai-": r"\bxai-[A-Za-z0-9]{20,}",  # xAI
+    "ghp_": r"\bghp_[A-Za-z0-9]{20,}",  # GitHub
+    "AIza": r"\bAIza[0-9A-Za-z_-]{35}",  # Google
+    "AKIA": r"\bAKIA[0-9A-Z]{16}\b",  # AWS
+}
+
+
 def looks_secret(text: str) -> bool:
     """Return whether a text holds something in the form of an API key."""
     import re
 
-    forms = (
-        r"\bsk-(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16,}",  # OpenAI, Anthropic, DeepSeek, OpenRouter
-        r"\b(?:hf|gsk|ghp|xai)_[A-Za-z0-9]{20,}",  # Hugging Face, Groq, GitHub, xAI
-        r"\bAIza[0-9A-Za-z_-]{35}",  # Google
-        r"\bAKIA[0-9A-Z]{16}\b",  # AWS
-    )
-    return re.search("|".join(forms), text) is not None
+    return any(start in text and re.search(form, text) for start, form in _SECRET_FORMS.items())

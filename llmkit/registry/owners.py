@@ -99,16 +99,29 @@ def names(kind: str) -> list[str]:
 
 
 @cache
-def _entry_points(kind: str) -> Mapping[str, Any]:
+def _installed() -> Mapping[str, Any]:
+    """Return the entry points of every kind: all groups in one pass over the installed packages."""
     from importlib.metadata import entry_points
 
+    every = entry_points()
+    return {kind: tuple(every.select(group=f"llmkit.{kind}")) for kind in KINDS}
+
+
+@cache
+def _entry_points(kind: str) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
-    for point in entry_points(group=f"llmkit.{kind}"):
+    for point in _installed()[kind]:
         known = found.get(point.name)
         if known is not None and known.value != point.value:
             raise ConfigError(problems=[_two_owners(kind, point.name, known.value, point.value)])
         found[point.name] = point
     return found
+
+
+def forget_installed() -> None:
+    """Look at the installed packages anew; for a process that installs one, such as a test."""
+    _installed.cache_clear()
+    _entry_points.cache_clear()
 
 
 def lookup(kind: str, name: str) -> type:

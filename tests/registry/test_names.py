@@ -30,7 +30,7 @@ def clean() -> Iterator[None]:
     yield
     owners.registered.clear()
     owners.registered.update(before)
-    owners._entry_points.cache_clear()
+    owners.forget_installed()
     for module in [m for m in sys.modules if m.startswith("llmkit_plugin_")]:
         del sys.modules[module]
 
@@ -58,7 +58,7 @@ def installed(
             write(f"site/{name}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
             write(f"site/{name}-1.0.dist-info/entry_points.txt", points)
         monkeypatch.syspath_prepend(tmp_path / "site")
-        owners._entry_points.cache_clear()
+        owners.forget_installed()
 
     return install
 
