@@ -32,7 +32,8 @@ class Transformers:
     """Runs a causal language model on this machine, with the transformers library.
 
     Requests that arrive together are answered in batches. Chat requests go through the model's chat template where
-    it has one. An answer does not depend on which others share its batch, up to floating point.
+    it has one. An answer does not depend on which others share its batch, up to floating point. Waiting for a place
+    in a batch counts towards the engine's ``timeout``: on a slow machine, raise it or lower ``max_concurrency``.
 
     Attributes:
         model: A model's name on the Hugging Face hub, or a folder seen from the working directory.
@@ -72,7 +73,7 @@ class Transformers:
     device: str = dataclasses.field(default="auto", metadata={"identity": False})
     batch_size: int = dataclasses.field(default=8, metadata={"identity": False})
     _batches: Batches[Any, Any] = dataclasses.field(init=False, repr=False, compare=False)
-    _loading: asyncio.Lock = dataclasses.field(init=False, repr=False, compare=False)
+    _loading: asyncio.Task[Any] | None = dataclasses.field(init=False, default=None, repr=False, compare=False)
     _loaded: Any = dataclasses.field(init=False, default=None, repr=False, compare=False)
 
     cacheable: ClassVar[bool] = True
@@ -87,7 +88,6 @@ class Transformers:
         if problems:
             raise ConfigError(problems=problems)
         object.__setattr__(self, "_batches", Batches(self._work, self.batch_size, "llmkit-transformers"))
-        object.__setattr__(self, "_loading", asyncio.Lock())
 
     def _problems(self) -> Iterator[Problem]:
         if bool(self.model) == (self.folder is not None):
@@ -123,11 +123,15 @@ class Transformers:
         """End the worker thread and let go of the model."""
         await self._batches.close()
         object.__setattr__(self, "_loaded", None)
+        object.__setattr__(self, "_loading", None)
 
     async def _model(self) -> CausalModel:
-        async with self._loading:
-            if self._loaded is None:
-                object.__setattr__(self, "_loaded", await self._batches.call(self._load))
+        if self._loaded is None:
+            if self._loading is None:
+                object.__setattr__(self, "_loading", asyncio.create_task(self._batches.call(self._load)))
+            assert self._loading is not None
+            # A request that times out meanwhile is asked again, and then finds the model on its way.
+            object.__setattr__(self, "_loaded", await asyncio.shield(self._loading))
         loaded: CausalModel = self._loaded
         return loaded
 

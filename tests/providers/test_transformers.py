@@ -38,6 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tokenizer_file=str(place / "raw.json"), bos_token="<|end|>", eos_token="<|end|>", model_max_length=64
     )
     fast.save_pretrained(place)
+    torch.set_num_threads(1)
     torch.manual_seed(7)
     config = hf.GPT2Config(
         vocab_size=len(fast), n_positions=64, n_embd=32, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0
@@ -277,6 +278,29 @@ def test_a_broken_model_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
     with pytest.raises(ConfigError, match=r"the model '.*' cannot be loaded: "):
         _ask(Transformers(folder=tmp_path), _prompt("a"))
+
+
+def test_a_request_that_is_given_up_does_not_stop_the_loading(folder: Path) -> None:
+    loads: list[int] = []
+
+    class Counting(Transformers):
+        def _load(self) -> Any:
+            loads.append(1)
+            return super()._load()
+
+    async def scenario() -> Response:
+        target = Counting(folder=folder, max_new_tokens=2)
+        given_up = asyncio.create_task(target.complete(_prompt("the")))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+        try:
+            return await target.complete(_prompt("the"))
+        finally:
+            await target.aclose()
+
+    assert asyncio.run(scenario()).tokens_out == 2
+    assert loads == [1]
 
 
 def test_a_missing_package_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
