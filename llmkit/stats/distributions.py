@@ -11,6 +11,7 @@ from math import erfc, exp, floor, inf, isnan, lgamma, log, log1p, pi, sqrt
 
 _LOG_SQRT_2PI = 0.5 * log(2 * pi)
 _TINY = 1e-300
+_SMALL = 1e-290
 _EPSILON = 1e-16
 _MANY_DF = 3e5  # from here Fisher's expansion about the normal has more digits than the fraction
 _STIRLING_FROM = 16.0
@@ -38,11 +39,11 @@ def t_cdf(t: float, df: float) -> float:
     if df > _MANY_DF:
         return _t_cdf_of_many(t, df)
     square = t * t
-    x, y = df / (df + square), square / (df + square)
+    x = df / (df + square)
     if square < 1:
-        middle = 0.5 * _beta_cdf(y, x, 0.5, 0.5 * df) if y else 0.0
+        middle = 0.5 * _beta_cdf(square / (df + square), x, 0.5, 0.5 * df)
         return 0.5 + middle if t > 0 else 0.5 - middle
-    tail = 0.5 * _beta_cdf(x, y, 0.5 * df, 0.5)
+    tail = 0.5 * _beta_cdf(x, 1 / (1 + df / square), 0.5 * df, 0.5)
     return 1.0 - tail if t > 0 else tail
 
 
@@ -102,6 +103,8 @@ def _beta_factor(x: float, y: float, a: float, b: float) -> float:
     if x == 0 or y == 0:
         return 0.0
     n = a + b
+    if min(x, y) < _SMALL:  # where n * x could vanish
+        return exp(a * log(x) + b * log(y) - (lgamma(a) + lgamma(b) - lgamma(n)))
     exponent = _stirling_error(n) - _stirling_error(a) - _stirling_error(b)
     exponent -= _deviance(a, n * x) + _deviance(b, n * y)
     return exp(exponent) * sqrt(a * b / (2 * pi * n))
