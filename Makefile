@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint slow bench schema docs-demo clean
+.PHONY: help demo test check lint slow bench docs schema clean
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 12
@@ -31,6 +31,9 @@ check: lint slow ## everything CI checks
 
 bench: $(VENV)/.test ## run every benchmark; the peers that are installed run beside us
 	for one in benchmarks/bench_*.py; do $(BIN)/python $$one || exit 1; done
+
+docs: $(VENV)/.core ## renew the reference pages
+	$(BIN)/python docs/make_reference.py
 
 schema: $(VENV)/.core ## renew the committed JSON Schemas
 	$(BIN)/llmkit schema eval > configs/schema/eval.schema.json
