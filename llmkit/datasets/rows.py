@@ -128,7 +128,7 @@ LISTS = frozenset({"messages", "turns", "references", "reference", "contexts", "
 Converted: TypeAlias = Sample | list[Problem]
 
 
-def sample_of(row: Any, line: int, file: str) -> Converted:  # noqa: C901 - the hot path; a call a row costs more
+def sample_of(row: Any, line: int, file: str) -> Converted:
     """Return the row as a sample, or everything that is wrong with it."""
     if not isinstance(row, dict):
         message = f'the row is {_kind(row)}, where an object such as {{"input": ...}} must be'
@@ -152,16 +152,14 @@ def sample_of(row: Any, line: int, file: str) -> Converted:  # noqa: C901 - the 
     if "meta" in meta and isinstance(meta["meta"], dict):
         meta = {**meta.pop("meta"), **meta}
     if not wrong:
-        _whole(row, values, wrong)
+        _finish(row, values, meta, wrong)
     if wrong:
         return [Problem(message, file=file, line=line) for message in wrong]
-    if "id" not in values:
-        values["id"] = content_id(values, meta)
     return Sample(meta=meta, line=line, **values)
 
 
-def _whole(row: dict[str, Any], values: dict[str, Any], wrong: list[str]) -> None:
-    """Add what is wrong with a row whose fields are each right."""
+def _finish(row: dict[str, Any], values: dict[str, Any], meta: dict[str, Any], wrong: list[str]) -> None:
+    """Add what only the whole row tells: further turns, a missing id, and what is wrong though each field is right."""
     given = values.get("input")
     if given is None and "output" not in values:
         names = ", ".join([str(name) for name in row if row[name] is not None][:8]) or "nothing"
@@ -177,6 +175,8 @@ def _whole(row: dict[str, Any], values: dict[str, Any], wrong: list[str]) -> Non
     if type(answer) is int and "choices" in values and not 0 <= answer < len(values["choices"]):
         count = len(values["choices"])
         wrong.append(f"'answer' is {answer}, not an index into the {count} choices (they count from 0)")
+    if "id" not in values:
+        values["id"] = content_id(values, meta)
 
 
 def content_id(values: Mapping[str, Any], meta: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 import operator
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -26,6 +26,7 @@ Test: TypeAlias = Callable[[Row], Any]
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
+SHOWN_LENGTH = 40
 _WORDS: Mapping[str, Any] = {"true": True, "false": False, "null": None, "none": None}
 _EXAMPLE = 'such as category == "faq" and difficulty >= 3'
 
@@ -87,7 +88,7 @@ def _syntax(source: str) -> ast.expr:
 def _build(node: ast.expr, names: set[str]) -> Test:
     match node:
         case ast.BoolOp(op=op, values=values):
-            return _both(isinstance(op, ast.And), [_build(value, names) for value in values])
+            return _joined(all if isinstance(op, ast.And) else any, [_build(value, names) for value in values])
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             inner = _build(operand, names)
             return lambda row: not inner(row)
@@ -107,10 +108,8 @@ def _constant(value: Any) -> Test:
     return constant
 
 
-def _both(every: bool, tests: list[Test]) -> Test:  # noqa: FBT001 - and / or, read one line above
-    if every:
-        return lambda row: all(test(row) for test in tests)
-    return lambda row: any(test(row) for test in tests)
+def _joined(join: Callable[[Iterable[Any]], bool], tests: list[Test]) -> Test:
+    return lambda row: join(test(row) for test in tests)
 
 
 def _field(node: ast.expr, names: set[str]) -> Test:
@@ -242,7 +241,7 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 
 def _shown(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - as much as a sentence bears
+    return text if len(text) <= SHOWN_LENGTH else f"{text[: SHOWN_LENGTH - 3]}..."
 
 
 _OPERATORS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {

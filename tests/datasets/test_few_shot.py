@@ -15,7 +15,7 @@ POOL = [Sample(id=f"s{number}", input=f"q{number}", references=("a",)) for numbe
 def test_every_row_gets_n_examples_and_never_itself(n: int, seed: int, asked: int, pick: str) -> None:
     picker = few_shot(POOL, n=n, pick=pick, seed=seed)  # type: ignore[arg-type]
     shots = picker(POOL[asked])
-    assert len(shots) == len(set(shot.id for shot in shots)) == n
+    assert len(shots) == len({shot.id for shot in shots}) == n
     assert POOL[asked] not in shots
     assert shots == few_shot(iter(POOL), n=n, pick=pick, seed=seed)(POOL[asked])  # type: ignore[arg-type]
 
@@ -29,7 +29,7 @@ def test_first_takes_the_first() -> None:
 def test_a_draw_depends_on_the_seed_and_not_on_the_order() -> None:
     asked = Sample(id="x", input="x")
     drawn = [few_shot(POOL, n=5, pick="random", seed=seed)(asked) for seed in range(20)]
-    assert len(set(tuple(shot.id for shot in shots) for shots in drawn)) > 15
+    assert len({tuple(shot.id for shot in shots) for shots in drawn}) > 15
     assert few_shot(POOL[::-1], n=5, pick="random", seed=3)(asked) == drawn[3]
 
 

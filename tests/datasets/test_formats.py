@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import gzip
 import json
 from pathlib import Path
@@ -100,12 +100,12 @@ def test_tables_that_are_wrong(tmp_path: Path, content: bytes | str, expected: l
         ('[{"input": "a"},\n]', "a.json:2: not JSON: expecting value at column 1"),
         ('[{"input": "a"},\n {"n": NaN}]',
          "a.json:2: NaN is not a JSON value (write null where there is no number)"),
-        ('{"input": "a"}\n{"input": "b"}', "a.json: expected an array of rows, or an object with the array under 'data'"
-         " (for one object a line, give format: jsonl)"),
-        ('{"data": 3}', "a.json: expected an array of rows, or an object with the array under 'data'"
-         " (for one object a line, give format: jsonl)"),
-        ("3", "a.json: expected an array of rows, or an object with the array under 'data'"
-         " (for one object a line, give format: jsonl)"),
+        ('{"input": "a"}\n{"input": "b"}', ("a.json: expected an array of rows, or an object with the array under 'data'"
+         " (for one object a line, give format: jsonl)")),
+        ('{"data": 3}', ("a.json: expected an array of rows, or an object with the array under 'data'"
+         " (for one object a line, give format: jsonl)")),
+        ("3", ("a.json: expected an array of rows, or an object with the array under 'data'"
+         " (for one object a line, give format: jsonl)")),
         ('{"data" [1]}', "a.json:1: not JSON: expecting ':' delimiter at column 9"),
         ("{1: 2}", "a.json:1: not JSON: expecting a property name in double quotes at column 2"),
         (b'[{"input": "a"},\n "\xff"]', "a.json:2: not UTF-8: byte 3 of the line is 0xff"),
@@ -126,7 +126,7 @@ def parquet(path: Path, columns: dict[str, list[Any]]) -> None:
 
 
 def test_parquet_streams_and_its_values_become_json(tmp_path: Path) -> None:
-    day = datetime.datetime(2024, 5, 1, 12, tzinfo=datetime.UTC)
+    day = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)
     parquet(
         tmp_path / "set.parquet",
         {
@@ -175,8 +175,10 @@ def test_a_path_with_spaces_and_a_path_up_and_down(tmp_path: Path) -> None:
         ("folder", "{}/folder: this is a folder, not a file (give a file in it, or read the folder with hf:)"),
         (
             "notes.md",
-            "{}/notes.md: the name does not tell the file's format (known endings: .jsonl .ndjson .csv .tsv .json "
-            ".parquet (each also .gz); or give format: jsonl | csv | tsv | json | parquet)",
+            (
+                "{}/notes.md: the name does not tell the file's format (known endings: .jsonl .ndjson .csv .tsv .json "
+                ".parquet (each also .gz); or give format: jsonl | csv | tsv | json | parquet)"
+            ),
         ),
     ],
 )

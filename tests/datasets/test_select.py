@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmkit.datasets import open_dataset
 from llmkit.datasets.select import draw, keep_first
-from llmkit.errors import Problem
+from llmkit.errors import DataError, Problem
 from tests.datasets.making import opened, samples, write
 
 ROWS = [{"input": f"q{number}", "n": number} for number in range(40)]
@@ -84,8 +85,5 @@ def test_problems_outlive_selection(tmp_path: Path, options: dict[str, object]) 
     name = write(tmp_path, ROWS[:10])
     with (tmp_path / name).open("a") as file:
         file.write("not json\n")
-    from llmkit.datasets import open_dataset
-    from llmkit.errors import DataError
-
-    with pytest.raises(DataError, match="set.jsonl:11: not JSON"):
+    with pytest.raises(DataError, match=r"set\.jsonl:11: not JSON"):
         list(open_dataset({"path": name, **options}, base=tmp_path))

@@ -164,8 +164,8 @@ def test_gold_never_goes_into_a_prompt(name: str) -> None:
     ("source", "sentence"),
     [
         ("{{ input }", "prompt: the template has a mistake on line 1: unexpected '}'"),
-        ("a\n{% if input %}\nb {{ input }}", "prompt: the template has a mistake on line 3: Unexpected end of template. "
-         "Jinja was looking for the following tags: 'elif' or 'else' or 'endif'. The innermost block that needs to be closed is 'if'"),
+        ("a\n{% if input %}\nb {{ input }}", ("prompt: the template has a mistake on line 3: Unexpected end of template. "
+         "Jinja was looking for the following tags: 'elif' or 'else' or 'endif'. The innermost block that needs to be closed is 'if'")),
         ("{{ input | nosuch }}", "prompt: the template has a mistake on line 1: No filter named 'nosuch'"),
         ("{{ input | random }}", "prompt: the template has a mistake on line 1: No filter named 'random'"),
         ("Answer: {input}", "prompt: the prompt names no field, so every row would be asked the same (write {{ input }} where the question goes)"),
