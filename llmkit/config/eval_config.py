@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from llmkit import registry
-from llmkit.config.yaml_source import Document
+from llmkit.config.yaml_source import Document, dump
 from llmkit.errors import Problem
 
 Text = Annotated[str, Strict(), Field(min_length=1), BeforeValidator(registry.whole_as_text)]
@@ -281,6 +281,4 @@ class EvalConfig(Section):
 
     def resolved_yaml(self) -> str:
         """Return `resolved` as YAML: the ``config.yaml`` of a run folder."""
-        import yaml
-
-        return yaml.safe_dump(self.resolved(), sort_keys=False, allow_unicode=True, width=100)
+        return dump(self.resolved())

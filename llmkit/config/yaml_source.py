@@ -27,6 +27,7 @@ _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq", "merge")}
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,30})|0x[0-9a-fA-F]{1,16}|0o[0-7]{1,21}")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
 _DIGITS = re.compile(r"[-+]?[0-9]+")
 _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -126,7 +127,8 @@ class _Reader:
         try:
             yield from yaml.parse(self._text, Loader=loader)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
+            opened = str(error.context or "").startswith("while parsing a flow")
+            mark = (error.context_mark if opened else None) or error.problem_mark or error.context_mark
             line, column = (mark.line, mark.column) if mark else (0, 0)
             self.refuse(self._syntax(error, line, column), line + 1, column + 1)
         except yaml.YAMLError as error:
@@ -146,19 +148,18 @@ class _Reader:
             return "a tab cannot indent YAML; use spaces"
         problem = str(error.problem or "")
         known = {
-            "mapping values are not allowed in this context": "a second ': ' stands on this line, or the line is "
-            "indented too far; put quotes around a text that contains ': '",
+            "mapping values are not allowed": "a second ': ' stands on this line, or the line is indented too far; "
+            "put quotes around a text that contains ': '",
             "found unexpected end of stream": "a quote is opened and never closed",
-            "found character that cannot start any token": f"'{row[column : column + 1]}' cannot start a value; "
-            "put quotes around the text",
+            "cannot start any token": f"'{row[column : column + 1]}' cannot start a value; put quotes around the text",
             "could not find expected ':'": "a key needs ': ' after it",
-            "found undefined alias": "an alias is used that no anchor defines",
         }
-        if problem in known:
-            return known[problem]
+        for words, sentence in known.items():
+            if words in problem:
+                return sentence
         context = str(error.context or "")
         if context.startswith("while parsing a flow"):
-            return "a '[' or '{' is not closed, or a comma is missing"
+            return "the '[' or '{' that opens here is not closed, or a comma is missing in it"
         if context.startswith("while parsing a block"):
             return "this line does not belong to the list or mapping above it; check its indentation"
         return "not valid YAML: " + " ".join(part for part in (error.context, problem) if part)
@@ -264,3 +265,23 @@ def scalar(text: str) -> Any:
     if _FLOAT.fullmatch(text) and not _DIGITS.fullmatch(text):
         return float(text)
     return text
+
+
+def dump(data: Any) -> str:
+    """Return plain data as YAML that `parse` reads back unchanged."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Quotes the texts that `scalar` would take for something else, such as ``1e3``."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text(dumper: Any, value: str) -> Any:
+        style = None if isinstance(scalar(value), str) and value != "<<" else "'"
+        if _BREAKS.search(value):
+            style = '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)

@@ -214,7 +214,10 @@ def test_problems_of_an_override_say_so(refusal: Refusal) -> None:
         "--set repeats: expected a whole number, got 'none'",
         "--set seed: must be at least 0, got -1",
         "--set target.echo.txt: 'echo' has no argument 'txt' (did you mean 'text'?)",
-        "--set x y: the value cannot be read: column 1: a '[' or '{' is not closed, or a comma is missing",
+        (
+            "--set x y: the value cannot be read: column 1: the '[' or '{' that opens here is not closed, "
+            "or a comma is missing in it"
+        ),
     ]
 
 
