@@ -38,8 +38,8 @@ class Piece:
     units: tuple[Unit, ...]
 
     def index_terms(self) -> list[str]:
-        """Return the terms it is found by: its text's, and those of its headings, the innermost twice."""
-        title = " ".join((*self.headings, *self.headings[-1:]))
+        """Return the terms it is found by: its text's, and those of its headings, the innermost thrice."""
+        title = " ".join((*self.headings, *self.headings[-1:] * 2))
         return terms(f"{title} {self.text}")
 
 

@@ -12,15 +12,15 @@ from typing import Literal
 
 Stemming = Literal["light", "none"]
 
-_WORD = re.compile("[^\\W_]+(?:['\u2019][^\\W_]+)*")
+_WORD = re.compile("[^\\W_]+(?:['\u2019_][^\\W_]+)*")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SHORTEST_STEM = 3
 
 STOP_WORDS = frozenset(
-    "a about am an and any are as at be been being but by can could did do does doing for from had has have having he "  # noqa: SIM905  # a word list reads better so
-    "her here hers him his how i if in into is it its just me my of on onto or our ours please she should so some such "
-    "than that the their theirs them then there these they this those to too us was we were what when where which "
-    "while who whom whose why will with would you your yours".split()
+    "a about am an and any are as at be been being but by can could did do does doing for from had happen happens has "  # noqa: SIM905  # a word list reads better so
+    "have having he her here hers him his how i if in into is it its just me my of on onto or our ours please she "
+    "should so some such than that the their theirs them then there these they this those to too us was we were what "
+    "when where which while who whom whose why will with would you your yours".split()
 )
 """Words of a question that say nothing about its subject."""
 
@@ -28,11 +28,17 @@ STOP_WORDS = frozenset(
 def terms(text: str, stemming: Stemming = "light") -> list[str]:
     """Return the terms of ``text`` in order: its words in lower case, stemmed.
 
-    ``max_cost``, ``max-cost`` and ``maxCost`` are two terms each; a possessive ``'s`` is dropped.
+    A name such as ``max_cost`` is found by its parts and as a whole: ``max``, ``cost``, ``max_cost``; ``max-cost`` and
+    ``maxCost`` are their parts. A possessive ``'s`` is dropped.
     """
-    words = _WORD.findall(_CAMEL.sub(" ", text))
-    lowered = [word.lower().replace("\u2019", "'").removesuffix("'s") for word in words]
-    return lowered if stemming == "none" else [stem(word) for word in lowered]
+    found: list[str] = []
+    for word in _WORD.findall(_CAMEL.sub(" ", text)):
+        lowered = word.lower().replace("\u2019", "'").removesuffix("'s")
+        parts = lowered.split("_")
+        found += parts if stemming == "none" else map(stem, parts)
+        if len(parts) > 1:
+            found.append(lowered)
+    return found
 
 
 def stem(word: str) -> str:

@@ -38,6 +38,7 @@ _ITEM = re.compile(r"^[ \t]*(?:[-*+]|\d{1,3}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?(?P<t
 _ROW_RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*$")
 _CELL = re.compile(r"(?<!\\)\|(?=(?:[^`]*`[^`]*`)*[^`]*$)")
 
+_SET_ASIDE = "\ufdd0"  # a code point that no text may hold
 _CODE_SPAN = re.compile(r"(?P<mark>`+)(?!`)(?P<text>.+?)(?<!`)(?P=mark)(?!`)", re.DOTALL)
 _LINK = re.compile(
     r"!?\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\](?:\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+\"[^\"]*\")?\)|\[[^\[\]]*\])"
@@ -53,21 +54,17 @@ _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|<>~])")
 
 def strip_inline(text: str) -> str:
     """Return one paragraph's text without inline markup: emphasis, code marks, links, images, tags, escapes."""
-    kept: list[str] = []
-    end = 0
-    for match in _CODE_SPAN.finditer(text):
-        kept += [_strip_prose(text[end : match.start()]), match["text"].strip()]
-        end = match.end()
-    return " ".join("".join([*kept, _strip_prose(text[end:])]).split())
-
-
-def _strip_prose(text: str) -> str:
+    codes = [match["text"].strip() for match in _CODE_SPAN.finditer(text)]
+    # Code is set aside meanwhile: what looks like markup in it is none, and a link's text may hold code.
+    text = _CODE_SPAN.sub(_SET_ASIDE, text.replace(_SET_ASIDE, ""))
     for pattern in (_LINK, _AUTOLINK):
         text = pattern.sub(lambda match: match["text"], text)
     text = _TAG.sub("", text)
     for pattern in (_STRONG, _STRONG, _UNDER, _STRUCK):
         text = pattern.sub(lambda match: match["text"], text)
-    return html.unescape(_ESCAPE.sub(r"\1", text))
+    text = html.unescape(_ESCAPE.sub(r"\1", text))
+    first, *others = text.split(_SET_ASIDE)
+    return " ".join("".join([first, *(code + rest for code, rest in zip(codes, others, strict=False))]).split())
 
 
 def slug(heading: str) -> str:

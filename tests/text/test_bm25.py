@@ -44,7 +44,7 @@ def test_a_stem_keeps_three_letters(word: str) -> None:
 
 def test_terms_split_names_of_code_and_drop_possessives() -> None:
     assert terms("The model's `max_cost`, maxCost; --dry-run don't", "none") == [
-        "the", "model", "max", "cost", "max", "cost", "dry", "run", "don't",
+        "the", "model", "max", "cost", "max_cost", "max", "cost", "dry", "run", "don't",
     ]  # fmt: skip
     assert terms("Runs the caches") == ["run", "the", "cach"]
 

@@ -17,6 +17,7 @@ from llmkit.text.markdown import Block, blocks, slug, strip_inline
         ("<https://x.org> <b>bold</b> ~~gone~~", "https://x.org bold gone"),
         (r"2 \* 3 = 6 and a\_b", "2 * 3 = 6 and a_b"),
         ("snake_case_name and 2 < 3 &amp; 4", "snake_case_name and 2 < 3 & 4"),
+        ("[`echo`](#echo) and `[raw](x)` and [**bold** link](y)", "echo and [raw](x) and bold link"),
         ("f(x)[0] stays", "f(x)[0] stays"),
         ("a\n  b", "a b"),
     ],
