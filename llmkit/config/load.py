@@ -138,4 +138,6 @@ def _placed(problem: Problem, document: Document, places: Mapping[str, str], sou
     for path, place in places.items():
         if problem.key == path or problem.key.startswith((f"{path}.", f"{path}[")):
             return replace(problem, file=place, key="" if problem.key == path else problem.key)
+        if problem.key and path.startswith(f"{problem.key}.") and problem.key not in document.lines:
+            return replace(problem, file=place)
     return replace(problem, file=source, line=problem.line or document.line(problem.key))

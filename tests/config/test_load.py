@@ -221,6 +221,12 @@ def test_problems_of_an_override_say_so(refusal: Refusal) -> None:
     ]
 
 
+def test_a_misspelt_section_in_an_override(refusal: Refusal) -> None:
+    assert refusal(GOOD, "enigne.timeout=5") == [
+        "--set enigne.timeout: enigne: unknown key 'enigne' (did you mean 'engine'?)"
+    ]
+
+
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
