@@ -152,13 +152,14 @@ def test_the_fingerprint_is_the_same_on_every_machine(tmp_path: Path) -> None:
 def test_memory_stays_flat(tmp_path: Path) -> None:
     import tracemalloc
 
-    dataset = opened(tmp_path, ({"input": f"question {number}"} for number in range(100_000)))
+    dataset = opened(tmp_path, ({"input": f"question {number}"} for number in range(20_000)))
     list(open_dataset(write(tmp_path, [{"input": "a"}], "warm.jsonl"), base=tmp_path))
     tracemalloc.start()
     try:
-        assert census(dataset).rows == 100_000
-        assert sum(1 for _ in dataset) == 100_000
+        assert census(dataset).rows == 20_000
+        assert sum(1 for _ in dataset) == 20_000
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 12_000_000
+    # Samples held in a list would take some 15 MB.
+    assert peak < 5_000_000
