@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import pytest
@@ -80,6 +81,39 @@ def test_concurrency_halves_once_a_round_trip_and_grows_by_one_a_round() -> None
     for time in range(4, 20):
         speed.limited(started=time, now=time + 0.5)
     assert speed.limit == 1
+
+
+def test_requests_that_take_more_than_was_thought_slow_the_lane_down_at_once() -> None:
+    clock = FakeClock()
+    starts: list[float] = []
+
+    def reply(request: Request) -> Response:
+        starts.append(clock.now)
+        return Response("x", tokens_in=590, tokens_out=10)
+
+    engine = Engine(Settings(max_concurrency=1, tokens_per_minute=6000), clock=clock)
+    lane = engine.lane(ScriptedProvider(reply), "fake")
+
+    async def main() -> None:
+        for number in range(30):
+            await engine.call(lane, ask(number, max_tokens=1))
+
+    clock.run(main())
+    assert 9 <= most_in_any_window(starts, 59.9) <= 11
+
+
+def test_a_retry_goes_before_requests_that_were_never_sent() -> None:
+    clock = FakeClock()
+    script: list[Reply] = [TransientError("once"), *["fine"] * 20]
+    provider = ScriptedProvider(script, latency=5.0, clock=clock)
+    engine = Engine(Settings(max_concurrency=1), clock=clock)
+
+    async def main() -> None:
+        lane = engine.lane(provider, "fake")
+        await asyncio.gather(*(engine.call(lane, ask(number)) for number in range(10)))
+
+    clock.run(main())
+    assert list(map(asked, provider.requests[:4])) == ["0", "1", "0", "2"]
 
 
 def test_a_server_with_a_ceiling_is_found_and_kept() -> None:
