@@ -161,5 +161,5 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    # Samples held in a list would take some 15 MB.
+    # Samples held in a list would take some 9 MB.
     assert peak < 5_000_000
