@@ -74,7 +74,7 @@ class ProgressTalk:
 
     def __call__(self, event: Event) -> None:
         """Take an event of the run."""
-        from llmkit.flows.eval import Progress, Started
+        from llmkit.flows.eval import Progress, Started, Warned
 
         if self._quiet:
             return
@@ -85,6 +85,8 @@ class ProgressTalk:
                 self._task = self._live.add_task("asking", total=event.total, note="")
         elif isinstance(event, Progress):
             self._progress(event)
+        elif isinstance(event, Warned):
+            self._print(f"warning: {event.message}")
 
     def _progress(self, event: Any) -> None:
         now = time.monotonic()

@@ -50,6 +50,13 @@ class Started(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Warned(Event):
+    """Something went wrong that does not touch the results."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """How to run, as opposed to what to measure; nothing here changes a score.
 
@@ -103,7 +110,7 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
         folder.begin(manifest, setup.config.resolved_yaml())
         _tell(chosen, Started(folder.path, folder.resumed, recorder.total))
         try:
-            usage = _collect(setup, chosen, folder, recorder, stack)
+            usage = _collect(setup, chosen, folder, recorder)
         except BaseException as error:
             _close_unfinished(folder, recorder, error)
             raise
@@ -181,28 +188,30 @@ class Recorder:
         return found
 
 
-def _collect(setup: Setup, options: Options, folder: RunFolder, recorder: Recorder, stack: ExitStack) -> dict[str, Any]:
+def _collect(setup: Setup, options: Options, folder: RunFolder, recorder: Recorder) -> dict[str, Any]:
+    """Fill the recorder, from the target or from an earlier run; return what it took."""
     if options.outputs is not None:
-        earlier = RecordedRun(options.outputs, setup)
-        for sample, output in earlier.pairs():
+        for sample, output in RecordedRun(options.outputs, setup).pairs():
             recorder.take(sample, output)
-            if recorder.done % 1000 == 0:
-                recorder.tell(0.0, 0)
+            recorder.tell(0.0, 0)
         return {"rescored": str(options.outputs)}
-    journal = stack.enter_context(closing(Journal(folder.journal_path)))
-    cache = open_cache(setup, options)
-    if cache is not None:
-        stack.enter_context(closing(cache))
-    engine = Engine(
-        setup.settings,
-        journal=journal,
-        cache=cache,
-        refresh=options.refresh,
-        prices=setup.prices,
-        seed=setup.config.seed,
-        observe=options.observe,
-    )
-    run_loop(_ask_all(setup, engine, recorder, options))
+    with ExitStack() as stack:
+        journal = stack.enter_context(closing(Journal(folder.journal_path)))
+        cache = open_cache(setup, options)
+        if cache is not None:
+            stack.enter_context(closing(cache))
+        engine = Engine(
+            setup.settings,
+            journal=journal,
+            cache=cache,
+            refresh=options.refresh,
+            prices=setup.prices,
+            seed=setup.config.seed,
+            observe=options.observe,
+        )
+        run_loop(_ask_all(setup, engine, recorder, options))
+    for warning in cache.warnings if cache is not None else ():
+        _tell(options, Warned(warning))
     return engine.usage.as_dict()
 
 

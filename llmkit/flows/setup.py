@@ -15,7 +15,6 @@ from llmkit.errors import ConfigError, DataError, Problem, UsageError
 from llmkit.hashing import digest
 from llmkit.prompts import Template
 from llmkit.protocols import Dataset, Metric, Provider
-from llmkit.types import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +182,7 @@ def _check_rows(
         *_lacking(counted, cfg.slices, "slices", some_may=True),
     ]
     needs = {need: f"the metric '{name}'" for name, metric in metrics.items() for need in metric.needs}
-    needs |= {need: "the target" for need in getattr(target, "needs", ())}
+    needs |= dict.fromkeys(getattr(target, "needs", ()), "the target")
     for need, who in needs.items():
         if not counted.has.get(need):
             hint = f"add '{need}' to the rows, or map another field to it with dataset.fields"
