@@ -70,8 +70,8 @@ def _source(source: Any) -> tuple[list[str], Callable[[Mapping[str, Any]], Any]]
 
 
 def _together(values: list[Any]) -> list[Any] | None:
-    present = [value for value in values if value is not None]
-    return present or None
+    lists = [value if isinstance(value, list) else [value] for value in values if value is not None]
+    return [item for items in lists for item in items] or None
 
 
 def _split(value: Any, mark: str) -> Any:

@@ -66,6 +66,7 @@ def test_all_wrong_options_are_told_at_once(tmp_path: Path) -> None:
             {"choices": ("x", "y"), "answer": 1, "meta": {}},
         ),
         ({"input": "q", "references": {"field": "r", "split": ";"}}, {"q": "s", "r": "a; b;"}, {"references": ("a", "b")}),
+        ({"input": "q", "references": ["r", "more"]}, {"q": "s", "r": "a", "more": ["b", "c"]}, {"references": ("a", "b", "c")}),
         ({"input": "a.b"}, {"a.b": "flat", "a": {"b": "deep"}}, {"input": "flat"}),
         # A field that is mapped away is not read under its own name too: this answer is a reference, not a label.
         ({"input": "q", "references": "answer"}, {"q": "s", "answer": "x"}, {"references": ("x",), "answer": None}),
