@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,8 @@ def reason(found: object) -> str:
         (JsonSchema({"type": "object", "required": ["b"]}), FENCED, "", 0),
         (JsonSchema({"type": "object"}, where="whole"), FENCED, "", 0),
         (JsonSchema(schema=True), "no JSON", "", 0),
+        (JsonSchema(schema=True), "NaN", "", 0),
+        (JsonSchema(schema=True), "[-Infinity]", "", 0),
         (JsonSchema(schema=True), "null", "", 1),
         (JsonSchema({"type": "integer"}), "1.0", "", 1),
         (JsonSchema({"type": "string", "format": "ipv4"}), '"x"', "", 1),
@@ -104,6 +108,19 @@ def test_what_cannot_be_scored_is_skipped_with_the_reason() -> None:
     assert reason(score(remote, "1")) == "the schema refers to 'http://localhost:1/other.json', which is not in it"
     endless = JsonSchema({"$ref": "#"})
     assert "too deeply" in reason(score(endless, "1"))
+
+
+def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def no_network(*args: object, **kwargs: object) -> None:
+        asked.append(args)
+        raise OSError
+
+    monkeypatch.setattr(urllib.request, "urlopen", no_network)
+    monkeypatch.setattr(socket.socket, "connect", no_network)
+    reason(score(JsonSchema({"$ref": "https://example.com/a.json"}), "1"))
+    assert asked == []
 
 
 def test_a_schema_may_stand_in_a_file_beside_the_config(tmp_path: Path) -> None:
