@@ -91,7 +91,13 @@ class Provider(Protocol):
 
     - ``cacheable``: bool = False. True when the same request may be answered from the response cache.
     - ``journaled``: bool = True. False when an answer costs nothing and need not survive a crash.
-    - ``wants_sample``: bool = False. True for targets that are code: ``Request.sample`` then holds the eval row.
+    - ``identity``: str. What makes it answer as it does, where that is more than its arguments (an address from the
+      environment); part of every content key.
+    - ``files``: paths whose content decides the answers (code, documents); another content is another run.
+    - ``needs``: row fields without which it can answer nothing.
+    - ``wants_sample``: bool = False. True for targets that are code: ``Request.sample`` then holds the eval row,
+      never its references or answer; the recorded ``output`` is in it only where ``reads_output`` is True.
+    - ``unmatched``: int. Recorded answers that belong to no row; said in a warning.
     """
 
     async def complete(self, request: Request) -> Response:

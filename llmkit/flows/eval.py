@@ -210,7 +210,7 @@ def _collect(setup: Setup, options: Options, folder: RunFolder, recorder: Record
             observe=options.observe,
         )
         run_loop(_ask_all(setup, engine, recorder, options))
-    for warning in cache.warnings if cache is not None else ():
+    for warning in _warnings(setup, cache):
         _tell(options, Warned(warning))
     return engine.usage.as_dict()
 
@@ -245,8 +245,13 @@ def tasks(setup: Setup) -> Iterator[tuple[Sample, int]]:
 
 def asker_of(setup: Setup) -> Asker:
     """Return what turns samples into questions for the target."""
-    gives = bool(getattr(setup.target, "wants_sample", False))
-    return Asker(setup.template, setup.shots, give_sample=gives, give_output=gives and _is_recorded(setup))
+    target = setup.target
+    return Asker(
+        setup.template,
+        setup.shots,
+        give_sample=bool(getattr(target, "wants_sample", False)),
+        give_output=bool(getattr(target, "reads_output", False)),
+    )
 
 
 def failure(error: RequestError) -> Failure:
@@ -329,8 +334,12 @@ def _tell(options: Options, event: Event) -> None:
         options.observe(event)
 
 
-def _is_recorded(setup: Setup) -> bool:
-    return bool(getattr(setup.target, "reads_output", False))
+def _warnings(setup: Setup, cache: ResponseCache | None) -> Iterator[str]:
+    if cache is not None:
+        yield from cache.warnings
+    unmatched = getattr(setup.target, "unmatched", 0)
+    if unmatched:
+        yield f"{unmatched:,} recorded answers belong to no row of {setup.census.source}"
 
 
 def open_cache(setup: Setup, options: Options) -> ResponseCache | None:

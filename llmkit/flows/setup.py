@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,7 +55,7 @@ class Setup:
             "target": self.target_identity,
             "prompt": self.template.digest,
             "few_shot": self.shots.digest if self.shots.n else "",
-            "files": {str(path): _file_digest(path) for path in self.config.plugin_paths},
+            "files": [_file_digest(path) for path in (*self.config.plugin_paths, *getattr(self.target, "files", ()))],
         }
 
     @property
@@ -211,6 +212,7 @@ def _shots(cfg: EvalConfig) -> FewShot:
 
 def _file_digest(path: Path) -> str:
     try:
-        return digest(path.read_text(encoding="utf-8", errors="replace"))
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error

@@ -124,6 +124,11 @@ class Extractive:
         if problems:
             raise ConfigError(problems=problems)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The documents: a run that was interrupted is not continued over other texts."""
+        return tuple(path for path, _ in find_files(self.documents)[0])
+
     async def complete(self, request: Request) -> Response:
         """Return the best sentences; ``extra["confidence"]`` is the share of the question's weight they hold, 0 to 1.
 

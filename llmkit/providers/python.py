@@ -73,6 +73,12 @@ class Python:
         """The target as the user knows it: without the folder."""
         return Path(self.target).name
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file of the function: a run that was interrupted is not continued with other code."""
+        file = inspect.getsourcefile(inspect.unwrap(self._call.function))
+        return (Path(file),) if file else ()
+
     async def complete(self, request: Request) -> Response:
         """Return what the function answered; kind ``exception`` where it raised."""
         call = self._call

@@ -44,6 +44,7 @@ class Recorded:
     cacheable: ClassVar[bool] = False
     journaled: ClassVar[bool] = False
     wants_sample: ClassVar[bool] = True
+    reads_output: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Index the second file, so that what is wrong with it is said before anything is done."""
@@ -51,6 +52,16 @@ class Recorded:
         object.__setattr__(self, "_plain", self.path is None and not figures)
         if self.path is not None:
             object.__setattr__(self, "_joined", JoinedFile(self.path, self.on))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The second file, where there is one."""
+        return () if self.path is None else (self.path,)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The row fields without which there is nothing to score."""
+        return ("output",) if self.path is None and self.field == "output" else ()
 
     @property
     def unmatched(self) -> int:
