@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from llmkit.errors import ConfigError, Problem
 from llmkit.metrics._base import NO_REFERENCE
-from llmkit.metrics._ngrams import shared_ngrams
+from llmkit.metrics._ngrams import overlap
 from llmkit.metrics._sacrebleu import SacrebleuMetric
 from llmkit.metrics._tokenize import NEEDS, Tokenizer, tokenizer, tokenizer_signature
 from llmkit.registry import metric
@@ -103,7 +103,11 @@ class Bleu(SacrebleuMetric):
         references = [self._tokens(reference) for reference in sample.references]
         length = len(tokens)
         closest = min(map(len, references), key=lambda other: (abs(length - other), other))
-        matches = shared_ngrams(tokens, references, ORDER)
+        matches = [0] * ORDER
+        for n in range(1, ORDER + 1):
+            matches[n - 1] = overlap(tokens, references, n)
+            if not matches[n - 1]:
+                break  # a longer match would hold a shorter one
         return (length, closest, *matches, *(max(0, length - n) for n in range(ORDER)))
 
     def sample_value(self, stats: Sequence[float | str]) -> float:

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from llmkit.errors import ConfigError, Problem
 from llmkit.metrics._base import NO_REFERENCE, MeanMetric, References, over_references
-from llmkit.metrics._ngrams import shared_ngrams
+from llmkit.metrics._ngrams import overlap
 from llmkit.metrics._porter import stem
 from llmkit.metrics._sequences import lcs_length, lcs_places, positions
 from llmkit.registry import metric
@@ -82,7 +82,7 @@ class Rouge(MeanMetric):
                 hits, expected, given = lcs_length(left, right), len(left), len(right)
             else:
                 n = self.variant
-                hits, expected, given = shared_ngrams(right, [left], n)[-1], len(left) - n + 1, len(right) - n + 1
+                hits, expected, given = overlap(right, [left], n), len(left) - n + 1, len(right) - n + 1
         return _measured(self.measure, hits, expected, given)
 
 
@@ -103,7 +103,8 @@ def read(text: str, *, stemmer: bool) -> Lines:
 def _read(text: str, stemmer: bool) -> Lines:  # noqa: FBT001 - positional for the cache's sake
     # One byte a character: whatever is not ASCII becomes "?", and with all other non-words a space.
     plain = text.lower().encode("ascii", "replace").translate(_OTHER_TO_SPACE).decode("ascii")
-    return tuple(tuple(map(stem, line.split()) if stemmer else line.split()) for line in plain.split("\n"))
+    lines = [line.split() for line in plain.split("\n")] if "\n" in plain else [plain.split()]
+    return tuple([tuple(map(stem, line) if stemmer else line) for line in lines])
 
 
 remembered = lru_cache(maxsize=128)(_read)
