@@ -34,7 +34,9 @@ def markdown_report(run: Run, examples: Sequence[Mapping[str, str]] = ()) -> str
         lines += _details(name, entry.get("details"))
     lines += _examples(examples)
     lines += ["", "## Signatures", "", "What made each number:", ""]
-    lines += [f"- `{_code(entry['signature'])}`" for entry in summary["scores"].values()]
+    lines += [
+        f"- `{' '.join(entry['signature'].split()).replace('`', chr(39))}`" for entry in summary["scores"].values()
+    ]
     lines += ["", *_facts(manifest), ""]
     return "\n".join(lines)
 
@@ -61,18 +63,18 @@ def _details(name: str, details: Mapping[str, Any] | None) -> list[str]:
     if not details:
         return []
     lines = ["", f"## {_cell(name)}", ""]
-    classes = details.get("classes")
+    classes = details.get("per_class")
     if classes:
         columns = list(next(iter(classes.values())))
         rows = [[_cell(label), *(_plain(row[column]) for column in columns)] for label, row in classes.items()]
         lines += [*_table(["label", *columns], rows), ""]
     confusion = details.get("confusion")
     if confusion:
-        labels = [str(label) for label in confusion["labels"]]
         rows = [
-            [_cell(label), *(f"{n:,}" for n in row)] for label, row in zip(labels, confusion["matrix"], strict=True)
+            [_cell(label), *(f"{n:,}" for n in row)]
+            for label, row in zip(confusion["gold"], confusion["matrix"], strict=True)
         ]
-        lines += _table([r"gold \ predicted", *map(_cell, labels)], rows)
+        lines += _table(["gold, predicted", *map(_cell, confusion["predicted"])], rows)
     return lines
 
 
