@@ -50,6 +50,10 @@ class Metric(Protocol):
         """Everything that makes the number, on one line, as sacreBLEU prints it."""
         ...
 
+    def signature_for(self, references: int | None) -> str:
+        """Return the signature for rows with so many references each; None where the number varies."""
+        ...
+
     def stats(self, sample: Sample, output: Output) -> Sequence[float | str] | Skipped:
         """Return the sufficient statistics of one output. ``output.text`` is never None here."""
         ...

@@ -23,6 +23,8 @@ class Lane:
         model: The provider's model, for prices; empty where it has none.
         active: Attempts in flight.
         paused_until: Nothing starts before this time, because the server said so.
+        reached: Whether the server has ever replied, if only with an error.
+        lost: Requests given up in a row without any reply in between.
     """
 
     __slots__ = (
@@ -34,10 +36,12 @@ class Lane:
         "experience",
         "identity",
         "journaled",
+        "lost",
         "model",
         "paused_until",
         "priced",
         "provider",
+        "reached",
         "requests",
         "tokens",
         "waiting",
@@ -53,6 +57,8 @@ class Lane:
         self.answer = _answer_limit(provider)
         self.priced: set[str] = set()
         self.active = 0
+        self.reached = False
+        self.lost = 0
         self.paused_until = float("-inf")
         self.concurrency = AdaptiveConcurrency(settings.max_concurrency)
         self.requests = RequestPacer(settings.requests_per_minute) if settings.requests_per_minute else None

@@ -18,6 +18,7 @@ from llmkit.engine.settings import Settings
 from llmkit.engine.usage import Usage
 from llmkit.errors import (
     AuthenticationError,
+    InfrastructureError,
     LlmkitError,
     PermanentError,
     RateLimitedError,
@@ -28,6 +29,14 @@ from llmkit.errors import (
 )
 from llmkit.protocols import Clock
 from llmkit.types import Request, Response
+
+LOST_AT_FIRST = 8
+"""Requests given up without a reply, before any reply ever came, that mean: nobody is there."""
+
+LOST_AFTER_REPLIES = 64
+"""The same, in a row, for a server that did reply before."""
+
+_NOBODY = frozenset({"connection", "timeout"})
 
 
 class Sender:
@@ -129,6 +138,7 @@ class Sender:
         """Count an answer, and write into it what only the engine knows."""
         usage = self._usage
         usage.answered += 1
+        lane.reached, lane.lost = True, 0
         lane.concurrency.succeeded()
         tokens_in, tokens_out = response.tokens_in, response.tokens_out
         known = tokens_in is not None and tokens_out is not None
@@ -162,9 +172,24 @@ class Sender:
     def _given_up(self, lane: Lane, error: RequestError, attempts: int) -> RequestError:
         error.attempts = attempts
         self._usage.failed += 1
+        self._count_lost(lane, error)
         if self._observe is not None:
             self._observe(Failed(lane.identity, error))
         return error
+
+    def _count_lost(self, lane: Lane, error: RequestError) -> None:
+        """Halt when nobody is there: retrying every row of a long run against a dead endpoint would take hours."""
+        if error.status is not None:
+            lane.reached, lane.lost = True, 0
+        elif error.kind in _NOBODY:
+            lane.lost += 1
+            if lane.lost >= (LOST_AFTER_REPLIES if lane.reached else LOST_AT_FIRST):
+                self.halt(
+                    InfrastructureError(
+                        f"Nobody answers: {lane.lost} requests in a row were given up, the last because {error}. "
+                        "What is finished is kept; run the same command to continue."
+                    )
+                )
 
     def halt(self, reason: LlmkitError) -> None:
         """Send nothing more."""

@@ -69,7 +69,7 @@ def score(
             for position, (row, answer) in enumerate(zip(rows, answers, strict=True))
         ]
         value = estimate(tally, Design(seed=seed, level=level)) if tally.ok else None
-        found[name] = Scored(value, scores, f"{name}|{plugin.signature}")
+        found[name] = Scored(value, scores, f"{name}|{tally.signature}")
     return found
 
 

@@ -89,7 +89,7 @@ def _scorer(tally: Tally, design: Design) -> dict[str, Any]:
         if details is not None:
             entry["details"] = details(_table(tally))
     entry["signature"] = (
-        f"{tally.name}|{metric.signature}|n:{tally.ok}|ci:{method}|level:{design.level:g}|seed:{design.seed}"
+        f"{tally.name}|{tally.signature}|n:{tally.ok}|ci:{method}|level:{design.level:g}|seed:{design.seed}"
     )
     return entry
 

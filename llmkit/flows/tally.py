@@ -15,6 +15,9 @@ from llmkit.protocols import Metric
 from llmkit.types import Output, Sample, Score, Skipped
 
 
+_VARIES = -2
+
+
 class Tally:
     """Everything one scorer said, in arrays."""
 
@@ -27,6 +30,12 @@ class Tally:
         self.skipped = 0
         self.errors = 0
         self.reasons: Counter[str] = Counter()
+        self._references = -1
+
+    @property
+    def signature(self) -> str:
+        """The metric's signature; it says how many references a row has, where all scored rows have as many."""
+        return self.metric.signature_for(self._references if self._references >= 0 else None)
 
     @property
     def ok(self) -> int:
@@ -46,6 +55,7 @@ class Tally:
             return self._unscored(output, "error", f"{self.name} failed: {type(error).__name__}: {error}")
         if not _finite(stats) or (value is not None and not math.isfinite(value)):
             return self._unscored(output, "error", f"{self.name} gave a number that is not finite")
+        self._count_references(len(sample.references))
         self._append(row, stats)
         return Score(output.sample_id, self.name, value, stats=tuple(stats), repeat=output.repeat)
 
@@ -64,6 +74,10 @@ class Tally:
         for column, words, item in zip(self.columns, self.vocabulary, stats, strict=True):
             column.append(words.setdefault(item, len(words)) if isinstance(item, str) else item)
         self.rows.append(row)
+
+    def _count_references(self, count: int) -> None:
+        if count != self._references:
+            self._references = _VARIES if self.rows else count
 
 
 class Codes:
