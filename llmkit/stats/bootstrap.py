@@ -4,6 +4,8 @@ The interval is that of percentiles: of R sorted values the one at place floor(R
 Indices come from ``numpy.random.default_rng(seed)`` in sacreBLEU's order, and sacreBLEU takes the same places, so with
 ``seed=12345`` and up to `MANY_ROWS` independent rows `bootstrap_totals` resamples exactly as ``sacrebleu`` 2.x does:
 half of (high - low) is the half-width that it prints, and the two agree but for its 32-bit floats.
+
+Resamples that are all equal give no interval, as values that do not vary give none in `llmkit.stats.mean_estimate`.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from math import floor, sqrt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llmkit.stats.distributions import t_quantile
-from llmkit.stats.intervals import dense_codes
+from llmkit.stats.intervals import SAME, dense_codes
 from llmkit.types import Estimate, Table
 
 if TYPE_CHECKING:
@@ -210,6 +212,8 @@ def _percentiles(point: float, values: Array, n: int, unit: str, level: float) -
     undefined = len(values) - len(defined)
     if undefined * 2 > len(values):
         return _none(point, n, f"undefined in {undefined} of {len(values)} resamples", level)
+    if defined[-1] - defined[0] <= SAME * max(abs(defined[0]), abs(defined[-1])):
+        return _none(point, n, "all resamples are equal", level)
     method = f"bootstrap, {len(values)} resamples" + ("" if unit == "rows" else f" of {unit}")
     if undefined:
         method += f", {undefined} undefined"

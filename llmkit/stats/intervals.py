@@ -11,7 +11,8 @@ from llmkit.types import Estimate
 if TYPE_CHECKING:
     import numpy as np
 
-_SAME = 1e-12  # a spread below this share of the values is rounding
+SAME = 1e-12
+"""A spread below this share of the values is rounding."""
 
 
 def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, float]:
@@ -79,7 +80,7 @@ def mean_estimate(
         return Estimate(mean, low, high, n, "wilson", level)
     residuals = numbers - mean
     error = sqrt(float(residuals @ residuals) / (n - 1) / n)
-    if error <= _SAME * float(np.abs(numbers).max()):
+    if error <= SAME * float(np.abs(numbers).max()):
         return _constant(mean, n, n, "all values are equal", level=level, limits=limits)
     return _around(mean, t_quantile(0.5 + level / 2, n - 1) * error, n, "t", level=level, limits=limits)
 
@@ -101,7 +102,7 @@ def _clustered(
         return Estimate(mean, None, None, n, "none: one cluster", level)
     sums = np.bincount(codes, weights=numbers - mean, minlength=count)
     error = sqrt(count / (count - 1) * float(sums @ sums)) / n
-    if error <= _SAME * float(np.abs(numbers).max()):
+    if error <= SAME * float(np.abs(numbers).max()):
         return _constant(mean, n, count, "all clusters have one mean", level=level, limits=limits)
     return _around(
         mean, t_quantile(0.5 + level / 2, count - 1) * error, n, f"t, {count} clusters", level=level, limits=limits

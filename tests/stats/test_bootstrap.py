@@ -124,13 +124,24 @@ def test_what_has_no_interval_says_why() -> None:
         bootstrap_totals(np.ones((2, 2)), ratio, resamples=39)
 
 
+def test_resamples_that_are_all_equal_claim_no_certainty() -> None:
+    found = bootstrap_totals(np.full((20, 2), 0.1), lambda totals: 100 * ratio(totals))
+    assert (found.low, found.high, found.method) == (None, None, "none: all resamples are equal")
+    right = Table([[0.0] * 9, [0.0] * 9], [("a",), ("a",)])
+    for metric in (Accuracy(), FastAccuracy()):
+        perfect = bootstrap_rows(right, metric)
+        assert perfect is not None
+        assert (perfect.value, perfect.low, perfect.method) == (1.0, None, "none: all resamples are equal")
+
+
 def test_undefined_resamples_are_left_out_and_counted() -> None:
-    stats = np.array([[1.0, 1.0]] * 3 + [[0.0, 0.0]])
+    stats = np.array([[1.0, 1.0], [1.0, 2.0], [1.0, 1.0], [0.0, 0.0]])
     with np.errstate(invalid="ignore"):
         few = bootstrap_totals(stats, ratio)
         most = bootstrap_totals(np.array([[1.0, 1.0]] + [[0.0, 0.0]] * 5), lambda t: np.where(t[:, 1] > 1, 1.0, np.nan))
-    assert "undefined" in few.method
-    assert (few.low, few.high) == (1.0, 1.0)
+    assert few.method.startswith("bootstrap, 1000 resamples, ")
+    assert few.method.endswith(" undefined")
+    assert (few.low, few.high) == (0.5, 1.0)
     assert most.low is None
     assert most.method.startswith("none: undefined in ")
 
