@@ -26,6 +26,8 @@ class Contains(MeanMetric):
     Use it when the answer must mention something and may say more. Not as a measure of correctness of long answers:
     "not Paris" contains "Paris", and a long output contains more by chance.
 
+    Source: none; it looks for texts.
+
     Attributes:
         texts: What to look for; empty means the sample's references.
         match: ``any`` text is enough, or ``all`` must occur.

@@ -18,6 +18,10 @@ class Cost(MeanMetric):
 
     An answer from the response cache keeps the cost that it had when it was asked, so the number says what the
     system costs; what this run has paid is in its manifest.
+
+    Use it beside a quality metric, to see what an improvement costs.
+
+    Source: none; tokens times prices.
     """
 
     higher_is_better = False

@@ -28,6 +28,8 @@ class JsonMatch(MeanMetric):
     Use it for extraction and function arguments. Not to check a shape alone (`json_schema`), nor for fields
     of free text, which need a judge or a text metric.
 
+    Source: none; it compares values.
+
     Attributes:
         score_by: ``exact`` or ``leaves``.
         where: Where the output may hold its JSON: ``whole``, ``fenced`` (whole, or the first fenced block that holds

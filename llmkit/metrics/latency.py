@@ -19,6 +19,10 @@ class Latency(MeanMetric):
 
     An answer from the response cache keeps the time that it took when it was asked, so the number describes the system,
     not the cache. Compare it only between runs with the same concurrency and the same endpoint.
+
+    Use it to see what users wait for, beside a quality metric. Not to compare machines or networks.
+
+    Source: none; it is measured.
     """
 
     higher_is_better = False

@@ -20,6 +20,8 @@ class Length(MeanMetric):
     Use it beside any judged score, because judges prefer long answers. Not for languages written without spaces:
     take ``chars``.
 
+    Source: none; it counts.
+
     Attributes:
         count: ``words`` or ``chars``.
     """

@@ -27,6 +27,8 @@ class RegexMatch(MeanMetric):
     Use it for formats (a date, a citation, "no apology"). Not for the value in the format: `number_match`,
     `json_match`, or `exact_match` with ``extract``.
 
+    Source: Python's ``re``.
+
     Attributes:
         pattern: The regular expression; empty means the sample's references.
         mode: ``search`` anywhere, or ``fullmatch`` of the whole output, white space at its ends left out.

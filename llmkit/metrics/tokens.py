@@ -18,6 +18,10 @@ class Tokens(MeanMetric):
     server did not say. An answer from the response cache keeps its counts. Servers count with their own tokenizers:
     do not compare models of different families; use `length`.
 
+    Use it to see where a cost comes from.
+
+    Source: the usage that the server reports.
+
     Attributes:
         count: ``out``, ``in`` or ``total``.
     """

@@ -74,7 +74,7 @@ def _details(name: str, details: Mapping[str, Any] | None) -> list[str]:
             [_cell(label), *(f"{n:,}" for n in row)]
             for label, row in zip(confusion["gold"], confusion["matrix"], strict=True)
         ]
-        lines += _table(["gold, predicted", *map(_cell, confusion["predicted"])], rows)
+        lines += _table([r"gold \ predicted", *map(_cell, confusion["predicted"])], rows)
     return lines
 
 

@@ -66,7 +66,7 @@ def _details(name: str, details: Mapping[str, Any]) -> list[Table]:
     tables: list[Table] = []
     confusion = details.get("confusion")
     if confusion:
-        table = _table([f"{name}: gold, predicted", *confusion["predicted"]])
+        table = _table([f"{name}: gold \\ predicted", *confusion["predicted"]])
         for label, row in zip(confusion["gold"], confusion["matrix"], strict=True):
             table.add_row(*map(_text, [label, *(f"{n:,}" for n in row)]))
         tables.append(table)

@@ -32,7 +32,7 @@ def test_reference_pages_are_fresh(kind: str, reference: ModuleType) -> None:
 def test_every_metric_says_range_direction_source_and_use() -> None:
     for name in registry.builtin_names("metrics"):
         doc = registry.describe("metrics", name).doc
-        for pattern in (r"[Rr]ange|\d to \d|or more", "Source:", "Use it", "better"):
+        for pattern in (r"[Rr]ange|\d to \d|or more", "Sources?:", "Use it", "better"):
             assert re.search(pattern, doc), f"the docstring of the metric {name} lacks '{pattern}'"
 
 
