@@ -22,7 +22,7 @@ def test_the_confusion_matrix_is_in_both_reports(scorer: str, tmp_path: Path) ->
     config.write_text(f"name: labels\ndataset: rows.jsonl\ntarget: recorded\nmetrics: [{scorer}]\n", "utf-8")
     run = run_eval(config, options=Options(out=tmp_path / "run"))
     report = Path(run.path, "report.md").read_text("utf-8")
-    assert "| gold, predicted | no | yes | (other) |" in report
+    assert r"| gold \ predicted | no | yes | (other) |" in report
     assert "| yes | 1 | 1 | 0 |" in report
     assert "| label | precision | recall | f1 | support | predicted |" in report
     with (tmp_path / "shown.txt").open("w", encoding="utf-8") as file:
