@@ -36,11 +36,6 @@ class Bleu(SacrebleuMetric):
     corpus before dividing; BP = exp(1 - r / c) where the outputs' length c is under the references' length r (of
     several references the closest in length), else 1.
 
-    ``tokenize``: 13a (WMT's), none (text is already tokenised), char, intl, zh, ja-mecab, ko-mecab, flores101,
-    flores200, spBLEU-1K. ``smooth_method`` for orders without a match: exp, floor, add-k (``smooth_value``, by default
-    0.1 and 1), none. ``effective_order``: leave out orders that the outputs are too short for; one sample's own score
-    always does, as sacreBLEU's sentence BLEU does.
-
     Range 0 to 100, higher is better. The corpus value is made of totals; it is not the mean of the samples' scores.
 
     Source: Papineni et al. 2002, "BLEU: a Method for Automatic Evaluation of Machine Translation"; Post 2018, "A Call
@@ -48,6 +43,14 @@ class Bleu(SacrebleuMetric):
 
     Use it for whole test sets of translations or other texts with close references. Do not use it to judge one
     sentence, to compare across tokenizers or data sets, or for free answers that can be right in other words.
+
+    Attributes:
+        tokenize: How texts become tokens: 13a is WMT's, none takes text that is already tokenised.
+        lowercase: Ignore case.
+        smooth_method: What an order without a match counts as.
+        smooth_value: For floor (by default 0.1) and add-k (by default 1).
+        effective_order: Leave out orders that the outputs are too short for. One sample's own score always does, as
+            sacreBLEU's sentence BLEU does.
     """
 
     tokenize: Tokenizer = "13a"

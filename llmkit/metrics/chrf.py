@@ -29,10 +29,8 @@ class Chrf(SacrebleuMetric):
     """F-score of character n-grams, with word n-grams as chrF++ (``word_order: 2``), as sacreBLEU computes it.
 
     chrF = 100 * (1 + beta^2) * P * R / (beta^2 * P + R): P and R are the means over n-gram orders of precision and
-    recall, each summed over the corpus before dividing. Orders that a side is too short for are left out
-    (``eps_smoothing`` keeps them, as chrF++.py does). Of several references a sample counts the one that scores best.
-    ``whitespace`` keeps spaces as characters. ``beta`` 2 weighs recall twice; another value is added to the signature,
-    which sacreBLEU's does not show.
+    recall, each summed over the corpus before dividing. Orders that a side is too short for are left out. Of several
+    references a sample counts the one that scores best.
 
     Range 0 to 100, higher is better. The corpus value is made of totals; it is not the mean of the samples' scores.
 
@@ -41,6 +39,15 @@ class Chrf(SacrebleuMetric):
 
     Use it for translations, above all into languages with rich word forms, and for short texts where BLEU finds no
     4-gram. Do not use it for answers that can be right in other words.
+
+    Attributes:
+        char_order: Longest character n-grams.
+        word_order: Longest word n-grams; 2 makes chrF++.
+        beta: How much more recall weighs than precision; a value other than 2 is added to the signature, which
+            sacreBLEU's does not show.
+        lowercase: Ignore case.
+        whitespace: Keep spaces as characters.
+        eps_smoothing: Keep the orders that a side is too short for, as chrF++.py does.
     """
 
     char_order: int = 6

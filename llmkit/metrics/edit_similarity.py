@@ -17,9 +17,8 @@ class EditSimilarity(MeanMetric):
     """Share of the longer text that need not change to turn the output into the reference.
 
     1 - d / max(length of output, length of reference), where d is the Levenshtein distance: the smallest number of
-    insertions, deletions and substitutions. ``by`` counts ``chars`` (code points) or ``words`` (between white space).
-    Two empty texts are alike (1); an empty output against a reference that is not scores 0. ``refs``: the best of the
-    references, their mean, or the first.
+    insertions, deletions and substitutions. Two empty texts are alike (1); an empty output against a reference that is
+    not scores 0.
 
     Range 0 to 1, higher is better; the corpus value is the mean over samples.
 
@@ -27,6 +26,10 @@ class EditSimilarity(MeanMetric):
 
     Use it for copying, correction, transcription and code, where the exact text counts. Do not use it where other
     words or another order can be as right (rouge, chrf).
+
+    Attributes:
+        by: What is counted: code points, or words between white space.
+        refs: The best of the references, their mean, or the first.
     """
 
     by: Literal["chars", "words"] = "chars"

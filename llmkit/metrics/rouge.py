@@ -29,13 +29,9 @@ _OTHER_TO_SPACE = bytes(code if chr(code) in "abcdefghijklmnopqrstuvwxyz01234567
 class Rouge(MeanMetric):
     """Share of n-grams or of the longest common subsequence that output and references have in common.
 
-    ``variant``: ``1`` to ``9`` counts n-grams of that length, each as often as it stands on both sides; ``L`` takes
-    the longest common subsequence of the whole texts; ``Lsum`` takes, for each line of the reference, the union of
-    its longest common subsequences with the lines of the output (put one sentence on a line).
-    ``measure``: recall ``r`` = common / reference, precision ``p`` = common / output, ``f`` = 2pr / (p + r).
-    ``stemmer``: compare word stems (Porter). Words are runs of a-z and 0-9 after lower-casing.
-    ``refs``: the best of the references by ``measure``, their mean, or the first. References without a word are
-    left out; a sample with no other is skipped. An output without a word scores 0.
+    Recall r = common / reference, precision p = common / output, f = 2pr / (p + r). Words are runs of a-z and 0-9
+    after lower-casing. References without a word are left out; a sample with no other is skipped. An output without a
+    word scores 0.
 
     Range 0 to 1, higher is better; the corpus value is the mean over samples.
 
@@ -44,6 +40,14 @@ class Rouge(MeanMetric):
     Use it for summaries and long answers with several references. Do not use it for text that is not in a-z
     letters (other scripts vanish), for short factual answers (token_f1), or as a measure of truth: a fluent
     false summary can score high.
+
+    Attributes:
+        variant: 1 to 9 counts n-grams of that length, each as often as it stands on both sides; L takes the longest
+            common subsequence of the whole texts; Lsum takes, for each line of the reference, the union of its longest
+            common subsequences with the lines of the output (put one sentence on a line).
+        measure: Recall, precision, or f, their harmonic mean.
+        stemmer: Compare word stems (Porter).
+        refs: The best of the references by the measure, their mean, or the first.
     """
 
     variant: int | Literal["L", "Lsum"] = 1

@@ -23,8 +23,7 @@ class Ter(SacrebleuMetric):
 
     TER = 100 * edits / reference length, both summed over the corpus before dividing: edits are insertions, deletions,
     substitutions and shifts of a run of words; of several references the one with the fewest edits counts, against the
-    references' mean length. ``normalized`` splits punctuation off, ``no_punct`` drops it, ``asian_support`` extends
-    both to Chinese and Japanese characters; case is ignored unless ``case_sensitive``.
+    references' mean length.
 
     Range from 0 (equal) upward; over 100 where more must change than the reference is long. Lower is better.
 
@@ -33,6 +32,12 @@ class Ter(SacrebleuMetric):
 
     Use it for translation and post-editing effort. Do not use it for long texts (the search for shifts is slow) or
     for answers that can be right in other words.
+
+    Attributes:
+        normalized: Split punctuation off.
+        no_punct: Drop punctuation.
+        asian_support: Extend both to Chinese and Japanese characters.
+        case_sensitive: Tell case apart; else it is ignored.
     """
 
     normalized: bool = False
