@@ -17,6 +17,7 @@ from llmkit.config import EvalConfig
 from llmkit.engine import Engine, Event, Interrupted
 from llmkit.errors import BudgetError, LlmkitError, RequestError
 from llmkit.flows.ask import Asker
+from llmkit.flows.examples import Examples
 from llmkit.flows.manifest import first_manifest, last_manifest
 from llmkit.flows.recorded_run import RecordedRun
 from llmkit.flows.setup import Setup, prepare
@@ -118,7 +119,7 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
         manifest = last_manifest(manifest, usage=usage, seconds=time.perf_counter() - started)
         recorder.close()
         run = Run(str(folder.path), manifest, summary)
-        folder.finish(manifest, summary, {"report.md": markdown_report(run)})
+        folder.finish(manifest, summary, {"report.md": markdown_report(run, recorder.examples.rows())})
         return folder.run()
 
 
@@ -132,6 +133,7 @@ class Recorder:
         self.done = 0
         self.errors: Counter[str] = Counter()
         self.tallies = [Tally(name, metric) for name, metric in setup.metrics.items()]
+        self.examples = Examples(self.tallies)
         self.slices = [Codes(field) for field in config.slices]
         self.clusters = Codes(config.cluster) if config.cluster else None
         self._outputs = folder.outputs_writer()
@@ -144,8 +146,10 @@ class Recorder:
         self._outputs.write(output)
         if output.error is not None:
             self.errors[output.error.kind] += 1
-        for tally in self.tallies:
-            self._scores.write(tally.add(row, sample, output))
+        scores = [tally.add(row, sample, output) for tally in self.tallies]
+        for score in scores:
+            self._scores.write(score)
+        self.examples.look(row, sample, output, scores)
         for codes in self.slices:
             codes.add(sample)
         if self.clusters is not None:

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-_PER_UNIT = {"$": 6, "s": 3, "chars": 1, "words": 1, "tokens": 1}
-_HUNDRED = 10
+_DIGITS = 3
+"""Significant digits of a measured quantity (seconds, dollars, tokens)."""
+
+_LARGE = 10
 
 
 def number(value: float | None, entry: Mapping[str, Any]) -> str:
-    """Return a score as text: three decimals up to 10, fewer above; a dash where there is none."""
+    """Return a score as text; a dash where there is none.
+
+    Quantities with a unit have three significant digits. Scores have three decimals, above 10 two.
+    """
     if value is None:
         return "-"
-    unit = str(entry.get("unit", ""))
-    if unit in _PER_UNIT:
-        text = f"{value:.{_PER_UNIT[unit]}f}"
-        return f"${text}" if unit == "$" else f"{text} {unit}"
-    return f"{value:.3f}" if abs(value) < _HUNDRED else f"{value:.2f}"
+    text, unit = _bare(value, entry), entry.get("unit")
+    if not unit:
+        return text
+    return f"${text}" if unit == "$" else f"{text} {unit}"
 
 
-def interval(entry: Mapping[str, Any], unit_of: Mapping[str, Any] | None = None) -> str:
-    """Return an interval as text; a dash where there is none."""
+def interval(entry: Mapping[str, Any], scorer: Mapping[str, Any] | None = None) -> str:
+    """Return an interval as text; a dash where there is none. ``scorer`` says the unit where ``entry`` does not."""
     low, high = entry.get("low"), entry.get("high")
     if low is None or high is None:
         return "-"
-    described = {**(unit_of or entry), "unit": ""}
-    if (unit_of or entry).get("unit") in _PER_UNIT:
-        described = dict(unit_of or entry)
-        return f"{number(low, described).split()[0]} to {number(high, described).split()[0]}"
-    return f"{number(low, described)} to {number(high, described)}"
+    described = entry if scorer is None else scorer
+    return f"{_bare(low, described)} to {_bare(high, described)}"
+
+
+def _bare(value: float, entry: Mapping[str, Any]) -> str:
+    if not entry.get("unit"):
+        return f"{value:.3f}" if abs(value) < _LARGE else f"{value:.2f}"
+    if not value:
+        return "0"
+    decimals = _DIGITS - 1 - math.floor(math.log10(abs(value)))
+    return f"{value:,.{max(decimals, 0)}f}"
 
 
 def percent(share: float) -> str:

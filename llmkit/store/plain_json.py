@@ -9,18 +9,18 @@ from typing import Any
 
 
 def plain_json(value: Mapping[str, Any], what: str) -> str:
-    """Return indented JSON with sorted keys, shortest exact floats and a line end.
+    """Return indented JSON in the order given (scorers stay as the config lists them), shortest exact floats, a line end.
 
     Numbers of numpy count as numbers. Raises ValueError that names every place of a number that is not finite.
     """
     bad = [place for place, number in _numbers(value, what) if not isfinite(number)]
     if bad:
         raise ValueError(f"not a finite number: {', '.join(bad)}")
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False, default=_plain)
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False, default=_plain)
     try:
         text.encode()
     except UnicodeEncodeError:
-        text = json.dumps(value, ensure_ascii=True, sort_keys=True, indent=2, allow_nan=False, default=_plain)
+        text = json.dumps(value, ensure_ascii=True, indent=2, allow_nan=False, default=_plain)
     return text + "\n"
 
 
