@@ -74,7 +74,8 @@ class ProgressTalk:
 
     def __call__(self, event: Event) -> None:
         """Take an event of the run."""
-        from llmkit.flows.eval import Progress, Started, Warned
+        from llmkit.flows.eval import Started, Warned
+        from llmkit.flows.recorder import Progress
 
         if self._quiet:
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -17,28 +16,15 @@ from llmkit.config import EvalConfig
 from llmkit.engine import Engine, Event, Interrupted
 from llmkit.errors import BudgetError, LlmkitError, RequestError
 from llmkit.flows.ask import Asker
-from llmkit.flows.examples import Examples
 from llmkit.flows.manifest import first_manifest, last_manifest
 from llmkit.flows.recorded_run import RecordedRun
+from llmkit.flows.recorder import Recorder
 from llmkit.flows.setup import Setup, prepare
-from llmkit.flows.summarise import Design, summarise
-from llmkit.flows.tally import Codes, Tally
 from llmkit.report.markdown import markdown_report
 from llmkit.store import Journal, ResponseCache, RunFolder, Status, at, new_or_resumed
 from llmkit.types import Failure, Output, Run, Sample
 
 CACHE_PATH = Path(".llmkit") / "responses.sqlite"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress(Event):
-    """How far a run is: outputs done, out of how many, and how many of them failed."""
-
-    done: int
-    total: int
-    failed: int
-    cost: float
-    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +98,7 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
         _tell(chosen, Started(folder.path, folder.resumed, recorder.total))
         try:
             usage = _collect(setup, chosen, folder, recorder)
+            recorder.score_in_batches()
         except BaseException as error:
             _close_unfinished(folder, recorder, error)
             raise
@@ -121,75 +108,6 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
         run = Run(str(folder.path), manifest, summary)
         folder.finish(manifest, summary, {"report.md": markdown_report(run, recorder.examples.rows())})
         return folder.run()
-
-
-class Recorder:
-    """Takes outputs in dataset order: writes them, scores them, counts them."""
-
-    def __init__(self, setup: Setup, folder: RunFolder, observe: Callable[[Event], None] | None) -> None:
-        config = setup.config
-        self.setup = setup
-        self.total = setup.census.rows * config.repeats
-        self.done = 0
-        self.errors: Counter[str] = Counter()
-        self.tallies = [Tally(name, metric) for name, metric in setup.metrics.items()]
-        self.examples = Examples(self.tallies)
-        self.slices = [Codes(field) for field in config.slices]
-        self.clusters = Codes(config.cluster) if config.cluster else None
-        self._outputs = folder.outputs_writer()
-        self._scores = folder.scores_writer()
-        self._observe = observe
-
-    def take(self, sample: Sample, output: Output) -> None:
-        """Record the next output of the run."""
-        row = self.done
-        self._outputs.write(output)
-        if output.error is not None:
-            self.errors[output.error.kind] += 1
-        scores = [tally.add(row, sample, output) for tally in self.tallies]
-        for score in scores:
-            self._scores.write(score)
-        self.examples.look(row, sample, output, scores)
-        for codes in self.slices:
-            codes.add(sample)
-        if self.clusters is not None:
-            self.clusters.add(sample)
-        self.done += 1
-
-    def tell(self, cost: float, tokens: int) -> None:
-        """Tell the observer how far the run is."""
-        if self._observe is not None:
-            self._observe(Progress(self.done, self.total, self.errors.total(), cost, tokens))
-
-    def close(self) -> None:
-        """Put everything written so far on disk."""
-        self._outputs.close()
-        self._scores.close()
-
-    def summary(self) -> dict[str, Any]:
-        """Return the summary of everything taken."""
-        import numpy as np
-
-        config = self.setup.config
-        repeats = config.repeats
-        clusters = None if self.clusters is None else np.frombuffer(self.clusters.codes, dtype=np.uint32)
-        found = summarise(
-            name=config.name,
-            rows=self.setup.census.rows,
-            repeats=repeats,
-            errors=self.errors,
-            tallies=self.tallies,
-            slices=self.slices,
-            design=Design(
-                samples=np.arange(self.total, dtype=np.uint32) // repeats if repeats > 1 else None,
-                clusters=clusters,
-                seed=config.seed,
-                level=config.level,
-            ),
-        )
-        floor = config.gate.coverage.min
-        found["gate"] = {"coverage": {"min": floor, "value": found["coverage"], "pass": found["coverage"] >= floor}}
-        return found
 
 
 def _collect(setup: Setup, options: Options, folder: RunFolder, recorder: Recorder) -> dict[str, Any]:

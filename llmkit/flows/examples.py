@@ -20,11 +20,9 @@ class Examples:
     """
 
     def __init__(self, tallies: Sequence[Tally]) -> None:
-        ranked = (position for position, tally in enumerate(tallies) if tally.metric.higher_is_better is not None)
-        self._position = next(ranked, None)
-        self._sign = 1.0
-        if self._position is not None and tallies[self._position].metric.higher_is_better:
-            self._sign = -1.0
+        ranked = next((tally for tally in tallies if tally.metric.higher_is_better is not None), None)
+        self._scorer = ranked.name if ranked else ""
+        self._sign = -1.0 if ranked and ranked.metric.higher_is_better else 1.0
         self._failed: list[dict[str, str]] = []
         self._worst: list[tuple[float, int, dict[str, str]]] = []
 
@@ -34,10 +32,8 @@ class Examples:
             if len(self._failed) < FAILED:
                 self._failed.append(_shown(sample, output, f"failed: {output.error.message}"))
             return
-        if self._position is None:
-            return
-        score = scores[self._position]
-        if score.value is None:
+        score = next((score for score in scores if score.scorer == self._scorer), None)
+        if score is None or score.value is None:
             return
         badness = self._sign * score.value
         if len(self._worst) == WORST and (badness, -row) <= self._worst[0][:2]:

@@ -20,9 +20,9 @@ class RecordedRun:
     held in memory. A row without an output is an error row, never left out.
     """
 
-    def __init__(self, path: Path, setup: Setup) -> None:
+    def __init__(self, path: Path, setup: Setup, *, allow_unfinished: bool = False) -> None:
         self._setup = setup
-        self._run = open_run(path)
+        self._run = open_run(path, allow_unfinished=allow_unfinished)
         self._path = path
         self.target = str(self._run.manifest.get("target", ""))
 

@@ -64,10 +64,8 @@ def score(
     for written in metrics:
         plugin, name = registry.build("metrics", written)
         tally = Tally(name, plugin)
-        scores = [
-            tally.add(position, row, replace(answer, sample_id=row.id))
-            for position, (row, answer) in enumerate(zip(rows, answers, strict=True))
-        ]
+        pairs = [(row, replace(answer, sample_id=row.id)) for row, answer in zip(rows, answers, strict=True)]
+        scores = tally.add_all(pairs)
         value = estimate(tally, Design(seed=seed, level=level)) if tally.ok else None
         found[name] = Scored(value, scores, f"{name}|{tally.signature}")
     return found

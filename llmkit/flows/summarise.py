@@ -103,7 +103,8 @@ def estimate(tally: Tally, design: Design, chosen: Any = None) -> Estimate | Non
     rows = np.frombuffer(tally.rows, dtype=np.uint32)
     if chosen is not None:
         rows = rows[chosen]
-    samples = None if design.samples is None else design.samples[rows]
+    alone = design.samples is None or tally.over_repeats  # one row a sample: nothing to average
+    samples = None if alone else design.samples[rows]
     clusters = None if design.clusters is None else design.clusters[rows]
     if metric.kind == "mean":
         return _mean(tally, chosen, samples, clusters, design)

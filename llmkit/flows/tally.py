@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from llmkit.errors import LlmkitError
 from llmkit.protocols import Metric
 from llmkit.types import Output, Sample, Score, Skipped
 
-
 _VARIES = -2
+_MOST_REASONS = 100
+_OTHER_REASON = "other reasons"
 
 
 class Tally:
@@ -38,33 +40,105 @@ class Tally:
         return self.metric.signature_for(self._references if self._references >= 0 else None)
 
     @property
+    def over_repeats(self) -> bool:
+        """Whether the metric scores all repeats of a sample together."""
+        return bool(getattr(self.metric, "over_repeats", False))
+
+    @property
+    def batch(self) -> int:
+        """How many outputs the metric wants at once; 0 where it takes them one by one."""
+        return int(getattr(self.metric, "batch", 0))
+
+    @property
     def ok(self) -> int:
         """How many outputs have a score."""
         return len(self.rows)
 
     def add(self, row: int, sample: Sample, output: Output) -> Score:
-        """Score one output and count it. A failure is a row with status ``error``, never a number."""
+        """Score one output and count it. A failure is a row with status ``error``, never a number.
+
+        Raises:
+            LlmkitError: the metric cannot work at all (an optional package is missing).
+        """
         if output.error is not None:
             return self._unscored(output, "error", f"no output: {output.error.kind}")
         try:
             stats = self.metric.stats(sample, output)
-            if isinstance(stats, Skipped):
-                return self._unscored(output, "skipped", stats.reason)
-            value = self.metric.sample_value(stats)
+        except LlmkitError:
+            raise
         except Exception as error:  # noqa: BLE001 - a plug-in's fault must not cost the other scores
-            return self._unscored(output, "error", f"{self.name} failed: {type(error).__name__}: {error}")
+            return self._unscored(output, "error", self._fault(error))
+        return self._count(row, sample, output, stats)
+
+    def add_repeats(self, row: int, sample: Sample, outputs: Sequence[Output]) -> Score:
+        """Score all repeats of a sample together, for a metric that is ``over_repeats``."""
+        first = outputs[0]
+        failed = [output.error.kind for output in outputs if output.error is not None]
+        if len(failed) == len(outputs):
+            return self._unscored(first, "error", f"no output: {failed[0]}")
+        try:
+            stats = self.metric.stats_over(sample, outputs)  # type: ignore[attr-defined]
+        except LlmkitError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._unscored(first, "error", self._fault(error))
+        return self._count(row, sample, first, stats)
+
+    def add_batch(self, rows: Sequence[int], pairs: Sequence[tuple[Sample, Output]]) -> list[Score]:
+        """Score many outputs at once, for a metric that is quicker that way."""
+        answered = [(sample, output) for sample, output in pairs if output.error is None]
+        try:
+            found = iter(self.metric.stats_many(answered) if answered else ())  # type: ignore[attr-defined]
+        except LlmkitError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            reason = self._fault(error)
+            return [self._unscored(output, "error", reason) for _, output in pairs]
+        return [
+            self._unscored(output, "error", f"no output: {output.error.kind}")
+            if output.error is not None
+            else self._count(row, sample, output, next(found))
+            for row, (sample, output) in zip(rows, pairs, strict=True)
+        ]
+
+    def add_all(self, pairs: Sequence[tuple[Sample, Output]], first_row: int = 0) -> list[Score]:
+        """Score outputs that are all there, in whichever way the metric takes them; each sample has one output."""
+        if self.over_repeats:
+            return [self.add_repeats(first_row + i, sample, [output]) for i, (sample, output) in enumerate(pairs)]
+        if not self.batch:
+            return [self.add(first_row + i, sample, output) for i, (sample, output) in enumerate(pairs)]
+        scores: list[Score] = []
+        for start in range(0, len(pairs), self.batch):
+            window = pairs[start : start + self.batch]
+            scores += self.add_batch(range(first_row + start, first_row + start + len(window)), window)
+        return scores
+
+    def _count(self, row: int, sample: Sample, output: Output, stats: Sequence[float | str] | Skipped) -> Score:
+        if isinstance(stats, Skipped):
+            return self._unscored(output, "skipped", stats.reason)
+        if self.columns and len(stats) != len(self.columns):
+            found = f"{self.name} gave {len(stats)} statistics where it gave {len(self.columns)} before"
+            return self._unscored(output, "error", found)
+        try:
+            value = self.metric.sample_value(stats)
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._unscored(output, "error", self._fault(error))
         if not _finite(stats) or (value is not None and not math.isfinite(value)):
             return self._unscored(output, "error", f"{self.name} gave a number that is not finite")
         self._count_references(len(sample.references))
         self._append(row, stats)
         return Score(output.sample_id, self.name, value, stats=tuple(stats), repeat=output.repeat)
 
+    def _fault(self, error: Exception) -> str:
+        return f"{self.name} failed: {type(error).__name__}: {error}"
+
     def _unscored(self, output: Output, status: Any, reason: str) -> Score:
         if status == "error":
             self.errors += 1
         else:
             self.skipped += 1
-        self.reasons[reason] += 1
+        known = reason in self.reasons or len(self.reasons) < _MOST_REASONS
+        self.reasons[reason if known else _OTHER_REASON] += 1
         return Score(output.sample_id, self.name, None, status=status, reason=reason, repeat=output.repeat)
 
     def _append(self, row: int, stats: Sequence[float | str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def plain_json(value: Mapping[str, Any], what: str) -> str:
-    """Return indented JSON in the order given (scorers stay as the config lists them), shortest exact floats, a line end.
+    """Return indented JSON in the order given (scorers stay as the config lists them), with shortest exact floats.
 
     Numbers of numpy count as numbers. Raises ValueError that names every place of a number that is not finite.
     """

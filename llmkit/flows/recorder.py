@@ -1,0 +1,126 @@
+"""What a run records, in dataset order: outputs, scores, counts, and the rows worth reading."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from llmkit.engine import Event
+from llmkit.flows.examples import Examples
+from llmkit.flows.recorded_run import RecordedRun
+from llmkit.flows.setup import Setup
+from llmkit.flows.summarise import Design, summarise
+from llmkit.flows.tally import Codes, Tally
+from llmkit.store import RunFolder
+from llmkit.types import Output, Sample, Score
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Event):
+    """How far a run is: outputs done, out of how many, and how many of them failed."""
+
+    done: int
+    total: int
+    failed: int
+    cost: float
+    tokens: int
+
+
+class Recorder:
+    """Takes outputs in dataset order: writes them, scores them, counts them."""
+
+    def __init__(self, setup: Setup, folder: RunFolder, observe: Callable[[Event], None] | None) -> None:
+        config = setup.config
+        self.setup = setup
+        self.total = setup.census.rows * config.repeats
+        self.done = 0
+        self.errors: Counter[str] = Counter()
+        self.tallies = [Tally(name, metric) for name, metric in setup.metrics.items()]
+        self._batched = [tally for tally in self.tallies if tally.batch]
+        self._together = [tally for tally in self.tallies if tally.over_repeats]
+        self._one_by_one = [tally for tally in self.tallies if not tally.batch and not tally.over_repeats]
+        self._repeats: list[Output] = []
+        self.examples = Examples(self._one_by_one)
+        self.slices = [Codes(field) for field in config.slices]
+        self.clusters = Codes(config.cluster) if config.cluster else None
+        self._folder = folder
+        self._outputs = folder.outputs_writer()
+        self._scores = folder.scores_writer()
+        self._observe = observe
+
+    def take(self, sample: Sample, output: Output) -> None:
+        """Record the next output of the run."""
+        row = self.done
+        self._outputs.write(output)
+        if output.error is not None:
+            self.errors[output.error.kind] += 1
+        scores = [tally.add(row, sample, output) for tally in self._one_by_one]
+        if self._together:
+            scores += self._over_repeats(row, sample, output)
+        for score in scores:
+            self._scores.write(score)
+        self.examples.look(row, sample, output, scores)
+        for codes in self.slices:
+            codes.add(sample)
+        if self.clusters is not None:
+            self.clusters.add(sample)
+        self.done += 1
+
+    def _over_repeats(self, row: int, sample: Sample, output: Output) -> list[Score]:
+        self._repeats.append(output)
+        repeats = self.setup.config.repeats
+        if len(self._repeats) < repeats:
+            return []
+        outputs, self._repeats = self._repeats, []
+        return [tally.add_repeats(row - repeats + 1, sample, outputs) for tally in self._together]
+
+    def score_in_batches(self) -> None:
+        """Score what is quicker in batches: after all answers are in, read back from the run folder."""
+        if not self._batched:
+            return
+        self._outputs.close()
+        for tally in self._batched:
+            pairs = RecordedRun(self._folder.path, self.setup, allow_unfinished=True).pairs()
+            row = 0
+            while window := list(islice(pairs, tally.batch)):
+                for score in tally.add_batch(range(row, row + len(window)), window):
+                    self._scores.write(score)
+                row += len(window)
+
+    def tell(self, cost: float, tokens: int) -> None:
+        """Tell the observer how far the run is."""
+        if self._observe is not None:
+            self._observe(Progress(self.done, self.total, self.errors.total(), cost, tokens))
+
+    def close(self) -> None:
+        """Put everything written so far on disk."""
+        self._outputs.close()
+        self._scores.close()
+
+    def summary(self) -> dict[str, Any]:
+        """Return the summary of everything taken."""
+        import numpy as np
+
+        config = self.setup.config
+        repeats = config.repeats
+        clusters = None if self.clusters is None else np.frombuffer(self.clusters.codes, dtype=np.uint32)
+        found = summarise(
+            name=config.name,
+            rows=self.setup.census.rows,
+            repeats=repeats,
+            errors=self.errors,
+            tallies=self.tallies,
+            slices=self.slices,
+            design=Design(
+                samples=np.arange(self.total, dtype=np.uint32) // repeats if repeats > 1 else None,
+                clusters=clusters,
+                seed=config.seed,
+                level=config.level,
+            ),
+        )
+        floor = config.gate.coverage.min
+        found["gate"] = {"coverage": {"min": floor, "value": found["coverage"], "pass": found["coverage"] >= floor}}
+        return found

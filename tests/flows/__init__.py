@@ -1,0 +1,1 @@
+"""The stories: eval, re-scoring, dry runs, scoring from Python."""
