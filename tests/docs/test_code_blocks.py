@@ -92,4 +92,5 @@ def shape(line: str) -> str:
     """Return a line without what changes from run to run: numbers, dates, run folders, spaces."""
     line = re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{6}", "RUN", line)
     line = re.sub(r"[\d.,]+", "#", line)
+    line = re.sub("─+", "─", line)
     return " ".join(line.split())
