@@ -73,6 +73,21 @@ def test_all_wrong_options_are_told_at_once(tmp_path: Path) -> None:
         ({"input": "q", "references": "answer.text"}, {"q": "s", "answer": {"text": "x"}}, {"references": ("x",), "answer": None}),
         ({"input": "q", "references": "answer", "answer": "answer"}, {"q": "s", "answer": "x"}, {"references": ("x",), "answer": "x"}),
         ({"references": "output"}, {"input": "s", "output": "x"}, {"references": ("x",), "output": None}),
+        # Gold inside an object leaves it, so that neither a prompt nor a target that is code can read it in meta.
+        ({"input": "question", "references": "answers.text"}, SQUAD, {"meta": {"answers": {"answer_start": [1, 2]}, "title": "t"}}),
+        ({"input": "question", "references": "answers.text.1"}, SQUAD, {"meta": {"answers": {"answer_start": [1, 2]}, "title": "t"}}),
+        (
+            {"input": "chat.0.value", "references": "chat.1.value"},
+            {"chat": [{"value": "q"}, {"value": "gold"}], "k": 1},
+            {"input": "q", "references": ("gold",), "meta": {"k": 1}},
+        ),
+        (
+            {"input": "q", "references": "golds.text"},
+            {"q": "s", "golds": [{"text": "x", "by": 1}, {"text": "y", "by": 2}]},
+            {"references": ("x", "y"), "meta": {"golds": [{"by": 1}, {"by": 2}]}},
+        ),
+        # A second file may be joined on what names the row.
+        ({"id": "question_id", "input": "q"}, {"question_id": 7, "q": "s"}, {"id": "7", "meta": {"question_id": 7}}),
         ({"output": "gpt"}, {"input": "s", "gpt": "x", "llama": "y"}, {"output": "x", "meta": {"gpt": "x", "llama": "y"}}),
     ],
 )  # fmt: skip
@@ -81,6 +96,16 @@ def test_fields_are_mapped(
 ) -> None:
     [sample] = samples(tmp_path, [row], fields=fields)
     assert {name: getattr(sample, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("choices", "row"),
+    [(["A", "B", "C"], {"A": "x", "B": None, "C": "z"}), ({"field": "all", "split": ";"}, {"all": "x;; z;"})],
+)
+def test_a_choice_that_is_missing_before_others_is_refused(tmp_path: Path, choices: Any, row: dict[str, Any]) -> None:
+    # Closing up would show the third choice as B, and then C would be the wrong answer.
+    dataset = opened(tmp_path, [{"input": "q", "answer": "C", **row}], fields={"choices": choices})
+    assert sentences(tmp_path, dataset) == ["set.jsonl:1: 'choices' has null as item 2, where a text must be"]
 
 
 def test_two_systems_in_one_table_answer_the_same_set(tmp_path: Path) -> None:
