@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 EXIT_INTERRUPTED = 130
+_NEW_OBJECTS, _YOUNG, _OLD = 50_000, 20, 100
+"""How seldom this process looks for garbage: nearly all that imports make stays, and rows leave no circles behind."""
 
 
 def main() -> None:
     """Run the command line and exit with the code that `llmkit --help` promises."""
     from llmkit.errors import LlmkitError
 
+    gc.set_threshold(_NEW_OBJECTS, _YOUNG, _OLD)
     try:
         code = _run()
     except LlmkitError as error:
@@ -22,12 +27,30 @@ def main() -> None:
         code = error.exit_code
     except BrokenPipeError:
         # The reader of our pipe has gone (`llmkit ... | head`): nobody is left to talk to, nothing went wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_stdout()
         code = 0
+    except OSError as error:
+        # What the rooms write is refused in their own words; this is standard output, or a file nobody foresaw.
+        where = f" {error.filename}" if error.filename else ""
+        sys.stderr.write(f"error: cannot read or write{where or ' standard output'}: {error.strerror or error}\n")
+        _silence_stdout()
+        code = LlmkitError.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         code = EXIT_INTERRUPTED
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Give a process that was started with closed streams (``>&-``) others that lead nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+
+
+def _silence_stdout() -> None:
+    """Let what is still in the buffer go nowhere, or Python complains about it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run() -> int:

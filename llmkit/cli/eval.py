@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -79,6 +80,8 @@ def _run(
     from llmkit.cli._talk import ProgressTalk
     from llmkit.flows.eval import Options, run_prepared
 
+    # What is there by now stays to the end: no later search for garbage need look through it.
+    gc.freeze()
     with ProgressTalk(quiet=quiet) as talk:
         options = Options(
             out=out,
@@ -107,12 +110,15 @@ def _show(run: Run, output_format: Format) -> None:
 
 
 def _hint(run: Run, config: Path) -> None:
+    import shlex
+
     from llmkit.cli._talk import say
 
     say("")
     say(f"report  {Path(run.path, 'report.md')}")
     say(f"rows    {Path(run.path, 'scores.jsonl')}")
-    again = f"llmkit eval {config} --outputs {run.path} --set 'metrics=[exact_match, token_f1, bleu]'"
+    wanted = "metrics=[exact_match, token_f1, bleu]"
+    again = shlex.join(["llmkit", "eval", str(config), "--outputs", run.path, "--set", wanted])
     say(f"next    score the same answers with other metrics: {again}")
 
 

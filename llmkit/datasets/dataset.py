@@ -205,7 +205,7 @@ def repeated(hashes: array[int]) -> list[int]:
 
     numbers = np.sort(np.frombuffer(hashes, dtype=np.int64)) if hashes else np.empty(0, np.int64)
     again = numbers[1:][numbers[1:] == numbers[:-1]]
-    return [int(number) for number in np.unique(again)]
+    return sorted(set(again.tolist()))
 
 
 def data_error(problems: Iterable[Problem], *, count: int | None = None) -> DataError:
