@@ -89,12 +89,11 @@ class _Tally:
         """Read the set; yield the digest of each sample."""
         fields, has, needs = self.fields, self.has, self.needs
         given, made = self.given_ids.append, self.made_ids.append
-        last_bad = 0
         for item, generated in self.dataset.numbered():
-            if type(item) is Problem:
-                self.bad_rows += item.line != last_bad
-                last_bad = item.line
-                self.add(item)
+            if type(item) is list:
+                self.bad_rows += 1
+                for problem in item:
+                    self.add(problem)
                 continue
             self.rows += 1
             (made if generated else given)(hash(item.id))
@@ -179,12 +178,13 @@ def _settle(tally: _Tally) -> None:
 def _name_repeated(tally: _Tally, hashes: frozenset[int]) -> None:
     first: dict[str, int] = {}
     for item, generated in tally.dataset.numbered():
-        if type(item) is Problem or generated or hash(item.id) not in hashes:
+        if type(item) is list or generated or hash(item.id) not in hashes:
             continue
-        line = first.setdefault(item.id, item.line)
-        if line != item.line:
-            message = f"the id '{item.id}' stands on line {line} already; ids must differ"
-            tally.add(Problem(message, file=tally.dataset.source, line=item.line))
+        if item.id not in first:
+            first[item.id] = item.line
+            continue
+        message = f"the id '{item.id}' stands on line {first[item.id]} already; ids must differ"
+        tally.add(Problem(message, file=tally.dataset.source, line=item.line))
 
 
 def _empty(tally: _Tally) -> Problem:

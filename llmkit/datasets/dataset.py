@@ -79,7 +79,9 @@ class Dataset:
         """Yield every sample, and every problem in its place. Equal rows without an id get ``-2``, ``-3``..."""
         times: Counter[str] = Counter()
         for item, generated in self.numbered():
-            if generated and isinstance(item, Sample) and hash(item.id) in self._known_twins():
+            if isinstance(item, list):
+                yield from item
+            elif generated and hash(item.id) in self._known_twins():
                 times[item.id] += 1
                 number = times[item.id]
                 yield item if number == 1 else replace(item, id=f"{item.id}-{number}")
@@ -102,7 +104,7 @@ class Dataset:
         return any(True for _ in self._read())
 
     def numbered(self) -> Iterator[tuple[Any, bool]]:
-        """Yield each `Sample` or `Problem`, and whether the id was made from the content.
+        """Yield each row's `Sample`, or the list of its problems, and whether the id was made from the content.
 
         Equal rows without an id still share the bare digest here: which rows those are is known only at the end
         of the file. The census finds out as it goes (`know_twins`); otherwise a pass of its own does.
@@ -110,7 +112,7 @@ class Dataset:
         convert, rename, source = row_rules.sample_of, self._fields.rename if self._fields else None, self.source
         for line, raw in self._selected():
             if type(raw) is Problem:
-                yield raw, False
+                yield [raw], False
                 continue
             row = raw
             if type(row) is dict:
@@ -119,11 +121,7 @@ class Dataset:
                 if self._table:
                     row = _open_cells(row)
             made = convert(row, line, source)
-            if type(made) is list:
-                for problem in made:
-                    yield problem, False
-            else:
-                yield made, row.get("id") is None
+            yield made, type(made) is not list and row.get("id") is None
 
     def _selected(self) -> Iterator[Numbered]:
         kept = self._limited()

@@ -18,7 +18,6 @@ from llmkit.datasets._paths import getter, near
 from llmkit.datasets.rows import FIELDS
 from llmkit.errors import ConfigError, Problem
 
-
 _STAYING = frozenset({"output", "id"})
 _GOLD = frozenset({"references", "reference", "answer"})
 

@@ -2,14 +2,15 @@
 
 JSONL, CSV and Parquet stream. A ``.json`` file is held as text while its rows are made one by one. In CSV and TSV
 every cell is text and an empty cell is no value (null). A row's line is where it begins in the file; rows of
-Parquet are counted from 1.
+Parquet, and of a ``.json`` file written on one line, are counted from 1.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -46,7 +47,11 @@ def _read_table(path: Path, dialect: type[csv.Dialect]) -> Iterator[Numbered]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield start, Problem(f"not a row of the table: {error}", file=str(path), line=start)
+            problem = Problem(f"not a row of the table: {error}", file=str(path), line=start)
+            if reader.line_num > start or lines.ended:
+                # A quote that is not closed swallows the rows after it, so it is never skipped as one row.
+                raise DataError(problems=[replace(problem, hint=_OPEN_QUOTE)]) from None
+            yield start, problem
             continue
         if lines.problem:
             yield start, lines.take_problem()
@@ -59,6 +64,9 @@ def _read_table(path: Path, dialect: type[csv.Dialect]) -> Iterator[Numbered]:
             yield start, Problem(message, file=str(path), line=start)
         else:
             yield start, {name: cell or None for name, cell in zip(header, cells, strict=True)}
+
+
+_OPEN_QUOTE = 'close the quote that opens in this row; a quote inside a quoted cell is written ""'
 
 
 def _header(cells: list[str], path: Path, line: int) -> list[str]:
@@ -78,12 +86,17 @@ class _Decoded:
         self._path = path
         self._lines = jsonl.read_lines(path)
         self.problem: Problem | None = None
+        self.ended = False
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        number, line = next(self._lines)
+        try:
+            number, line = next(self._lines)
+        except StopIteration:
+            self.ended = True
+            raise
         try:
             return line.decode()
         except UnicodeDecodeError as error:
@@ -105,9 +118,11 @@ def read_json(path: Path) -> Iterator[Numbered]:
     text = _whole_text(path)
     start = _skip(text, 0)
     try:
-        if text[start : start + 1] == "{":
+        inside = text[start : start + 1] == "{"
+        if inside:
             start = _find_data(text, start)
-        yield from _items(text, start, path)
+        end = yield from _items(text, start, path)
+        _expect_end(text, end, path, inside=inside)
     except json.JSONDecodeError as error:
         raise _unreadable(path, jsonl.syntax_reason(error), error.lineno) from None
     except ValueError as error:
@@ -139,10 +154,7 @@ def _skip(text: str, index: int) -> int:
 def _find_data(text: str, start: int) -> int:
     index = _skip(text, start + 1)
     while text[index : index + 1] != "}":
-        if text[index : index + 1] != '"':
-            raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, index)
-        key, index = jsonl.decode_at(text, index)
-        index = _expect(text, index, ":")
+        key, index = _property(text, index)
         if key == "data":
             return index
         _, index = jsonl.decode_at(text, index)
@@ -150,6 +162,30 @@ def _find_data(text: str, start: int) -> int:
         if text[index : index + 1] != "}":
             index = _expect(text, index, ",")
     raise ValueError(_NO_ARRAY)
+
+
+def _property(text: str, index: int) -> tuple[str, int]:
+    if text[index : index + 1] != '"':
+        raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, index)
+    key, index = jsonl.decode_at(text, index)
+    return key, _expect(text, index, ":")
+
+
+def _expect_end(text: str, index: int, path: Path, *, inside: bool) -> None:
+    """Refuse whatever follows the array but the rest of the object around it: rows may stand there."""
+    index = _skip(text, index)
+    if inside:
+        while text[index : index + 1] != "}":
+            index = _expect(text, index, ",")
+            line = text.count("\n", 0, index) + 1
+            key, index = _property(text, index)
+            if key == "data":
+                raise _unreadable(path, "the key 'data' is given twice in one object", line)
+            _, index = jsonl.decode_at(text, index)
+            index = _skip(text, index)
+        index = _skip(text, index + 1)
+    if index != len(text):
+        raise json.JSONDecodeError("there is more text after the value,", text, index)
 
 
 _NO_ARRAY = "expected an array of rows, or an object with the array under 'data'"
@@ -162,12 +198,14 @@ def _expect(text: str, index: int, mark: str) -> int:
     return _skip(text, index + 1)
 
 
-def _items(text: str, start: int, path: Path) -> Iterator[Numbered]:
+def _items(text: str, start: int, path: Path) -> Generator[Numbered, None, int]:
+    """Yield the items of the array that begins at ``start``; return the index after it."""
     if text[start : start + 1] != "[":
         raise ValueError(_NO_ARRAY)
     index, line, counted = _skip(text, start + 1), 1, 0
+    one_line = text.find("\n", start, text.rfind("]")) < 0
     if text[index : index + 1] == "]":
-        return
+        return index + 1
     while True:
         line += text.count("\n", counted, index)
         counted = index
@@ -178,9 +216,10 @@ def _items(text: str, start: int, path: Path) -> Iterator[Numbered]:
         except ValueError as error:
             raise DataError(problems=[Problem(str(error), file=str(path), line=line)]) from None
         yield line, row
+        line += one_line
         index = _skip(text, index)
         if text[index : index + 1] == "]":
-            return
+            return index + 1
         index = _expect(text, index, ",")
 
 

@@ -82,7 +82,7 @@ def test_a_cell_of_a_megabyte(tmp_path: Path) -> None:
         ("input,n\na,1\nb\nc,2,3\n", [
             "a.csv:3: the row has 1 cells, the header 2", "a.csv:4: the row has 3 cells, the header 2"]),
         (b"input,n\na,1\nb\xff,2\nc,3\n", ["a.csv:3: not UTF-8: byte 2 of the line is 0xff"]),
-        ('input,n\na,1\n"b,2\nc,3\n', ["a.csv:3: not a row of the table: unexpected end of data"]),
+        ('input,n\na,1\n"b"x,2\nc,3\n', ["a.csv:3: not a row of the table: ',' expected after '\"'"]),
         ("input,n,input\na,1,b\n", ["a.csv:1: the header names 'input' twice"]),
         ("input;n\na;1\n", ["a.csv:1: the table is separated by ';' (save it with commas)"]),
         ("input,n\n", ["a.csv: the file has no rows"]),
@@ -91,6 +91,21 @@ def test_a_cell_of_a_megabyte(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_tables_that_are_wrong(tmp_path: Path, content: bytes | str, expected: list[str]) -> None:
     assert report(tmp_path, "a.csv", content) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('input,n\na,1\n"b,2\nc,3\n', "unexpected end of data"),
+        ('input,n\na,1\n"b,2', "unexpected end of data"),
+        ('input,n\na,1\n"b,2\nc,3\n"d,4\ne,5\n', "',' expected after '\"'"),
+    ],
+)
+def test_an_open_quote_swallows_rows_and_is_never_skipped(tmp_path: Path, content: str, reason: str) -> None:
+    hint = 'close the quote that opens in this row; a quote inside a quoted cell is written ""'
+    for skip in (False, True):
+        found = report(tmp_path, "a.csv", content, skip_bad_rows=skip)
+        assert found == [f"a.csv:3: not a row of the table: {reason} ({hint})"]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +124,11 @@ def test_tables_that_are_wrong(tmp_path: Path, content: bytes | str, expected: l
         ('{"data" [1]}', "a.json:1: not JSON: expecting ':' delimiter at column 9"),
         ("{1: 2}", "a.json:1: not JSON: expecting a property name in double quotes at column 2"),
         (b'[{"input": "a"},\n "\xff"]', "a.json:2: not UTF-8: byte 3 of the line is 0xff"),
+        ('[{"input": "a"}]\n[{"input": "b"}]', "a.json:2: not JSON: there is more text after the value, at column 1"),
+        ('[{"input": "a"}], {"input": "b"}]', "a.json:1: not JSON: there is more text after the value, at column 17"),
+        ('{"data": [{"input": "a"}], "n": 1\n', "a.json:2: not JSON: expecting ',' delimiter at column 1"),
+        ('{"data": [{"input": "a"}]} {}', "a.json:1: not JSON: there is more text after the value, at column 28"),
+        ('{"data": [{"input": "a"}],\n"data": []}', "a.json:2: the key 'data' is given twice in one object"),
         ("[]", "a.json: the file has no rows"),
         ("[" * 5000, "a.json:1: objects and lists are nested more than 100 deep"),
     ],
@@ -116,6 +136,18 @@ def test_tables_that_are_wrong(tmp_path: Path, content: bytes | str, expected: l
 def test_json_that_is_wrong_is_never_skipped(tmp_path: Path, content: bytes | str, expected: str) -> None:
     for skip in (False, True):
         assert report(tmp_path, "a.json", content, skip_bad_rows=skip) == [expected]
+
+
+def test_rows_of_json_on_one_line_are_counted_one_by_one(tmp_path: Path) -> None:
+    rows = [{"id": "a", "input": "q"}, {"x": 1}, {"y": 1}, {"id": "b", "input": "r"}]
+    text = json.dumps(rows)
+    assert [line.split(":")[1] for line in report(tmp_path, "a.json", text)] == ["2", "3"]
+    found = census(open_dataset({"path": "a.json", "skip_bad_rows": True}, base=tmp_path))
+    assert (found.rows, found.skipped_rows) == (2, 2)
+    repeated = json.dumps([*rows[:1] * 2]) + "\n"
+    assert report(tmp_path, "a.json", repeated) == ["a.json:2: the id 'a' stands on line 1 already; ids must differ"]
+    crowded = '[{"id": "a", "input": "q"},\n{"id": "b", "input": "q"}, {"id": "b", "input": "r"}]'
+    assert report(tmp_path, "a.json", crowded) == ["a.json:2: the id 'b' stands on line 2 already; ids must differ"]
 
 
 def parquet(path: Path, columns: dict[str, list[Any]]) -> None:
