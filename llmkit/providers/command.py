@@ -65,6 +65,12 @@ class Command:
         _check_executable(argv[0], self.cwd or Path())
         object.__setattr__(self, "_argv", argv)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the command names, such as its script: a run is not continued with other ones."""
+        named = [(self.cwd or Path()) / word for word in self._argv]
+        return tuple(path for path in named if _is_script(path))
+
     async def complete(self, request: Request) -> Response:
         """Return what the command answered.
 
@@ -108,6 +114,17 @@ class Command:
             message = f'\'{name}\' printed nothing; an answer that is empty on purpose is {{"text": ""}}'
             raise PermanentError(message, kind="empty")
         return response_of(_meant(text, lines=self.mode == "lines"), f"'{name}'", latency)
+
+
+_LARGEST_SCRIPT = 10_000_000
+"""Bytes; a larger file is a model or data, which would take long to read at every start."""
+
+
+def _is_script(path: Path) -> bool:
+    try:
+        return path.is_file() and path.stat().st_size <= _LARGEST_SCRIPT and os.access(path, os.R_OK)
+    except (OSError, ValueError):  # a word that is no path: too long, or with a null character
+        return False
 
 
 def _meant(text: str, *, lines: bool) -> str | Mapping[str, Any]:

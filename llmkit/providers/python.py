@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -13,7 +14,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, ClassVar
 
 from llmkit.errors import ConfigError, PermanentError, Problem, RequestError
@@ -76,7 +77,8 @@ class Python:
     @property
     def files(self) -> tuple[Path, ...]:
         """The file of the function: a run that was interrupted is not continued with other code."""
-        file = inspect.getsourcefile(inspect.unwrap(self._call.function))
+        code = _code_of(self._call.function)
+        file = None if code is None else inspect.getsourcefile(code)
         return (Path(file),) if file else ()
 
     async def complete(self, request: Request) -> Response:
@@ -109,9 +111,21 @@ def _argument(request: Request, name: str) -> Any:
     return [plain(message) for message in request.messages] if name == "messages" else dict(request.params)
 
 
+def _code_of(function: Callable[..., Any]) -> CodeType | None:
+    """Return the user's own code behind a function, a partial one or an object that is called; None for a builtin."""
+    inner = inspect.unwrap(function)
+    while isinstance(inner, functools.partial):
+        inner = inspect.unwrap(inner.func)
+    for candidate in (inner, getattr(type(inner), "__call__", None)):  # noqa: B004  # its code is wanted
+        code = getattr(inspect.unwrap(candidate) if callable(candidate) else None, "__code__", None)
+        if isinstance(code, CodeType):
+            return code
+    return None
+
+
 def _told(error: BaseException, function: Callable[..., Any]) -> str:
     """Return type, message and the place in the user's own file, for a person who has to mend it."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
+    code = _code_of(function)
     frames = traceback.extract_tb(error.__traceback__)
     outside = [frame for frame in frames if not frame.filename.startswith(str(Path(__file__).parent))]
     own = [frame for frame in outside if code is not None and frame.filename == code.co_filename] or outside

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,9 +113,10 @@ class Recorded:
         value = _value(row, name) if name else None
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        number = _number(value)
+        if number is None:
             raise PermanentError(f"the recorded '{name}' is {value!r}, not a number", kind="malformed")
-        return float(value)
+        return number
 
 
 def _value(row: Mapping[str, Any], name: str) -> Any:
@@ -128,6 +130,17 @@ def _value(row: Mapping[str, Any], name: str) -> Any:
         return None
     inner = row[head] if head in row else meta.get(head) if isinstance(meta, Mapping) else None
     return _value(inner, rest) if isinstance(inner, Mapping) else None
+
+
+def _number(value: Any) -> float | None:
+    """Return a number, also one written as text, as every cell of a CSV file is; None where it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _whole(value: float | None) -> int | None:

@@ -102,6 +102,14 @@ def test_a_script_beside_the_config_is_run_there(tmp_path: Path) -> None:
     assert _ask(built.plugin).text == str(folder)
 
 
+def test_the_files_of_a_command_are_known(tmp_path: Path) -> None:
+    for name in ("bot.py", "rules.txt"):
+        (tmp_path / name).write_text("x")
+    words = (sys.executable, "bot.py", "-c", "x" * 5000, "rules.txt", "absent.txt", ".")
+    found = Command(words, cwd=tmp_path).files
+    assert [path for path in found if path != Path(sys.executable)] == [tmp_path / "bot.py", tmp_path / "rules.txt"]
+
+
 def test_a_command_that_does_not_read_its_input_is_fine() -> None:
     big = _request("x" * 1_000_000)
     assert _ask(Command(_code("print('done')")), big).text == "done"

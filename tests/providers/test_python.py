@@ -16,6 +16,7 @@ from llmkit.types import Passage, Request, Response
 
 CODE = """
 import asyncio
+import functools
 from llmkit.errors import TransientError
 from llmkit.types import Response
 
@@ -78,7 +79,14 @@ class Bot:
     async def reply(self, text):
         return "reply " + text
 
+class Waiting:
+    async def __call__(self, text):
+        return "waiting " + text
+
 bot = Bot()
+waiting = Waiting()
+partly = functools.partial(lambda word, text: word + text, "partly ")
+upper = str.upper
 constant = 3
 """
 
@@ -122,12 +130,20 @@ def _target(app: Path, function: str) -> Python:
         ("chat", "1 hi {'seed': 1}"),
         ("bot", "bot hi"),
         ("bot.reply", "reply hi"),
+        ("waiting", "waiting hi"),
+        ("partly", "partly hi"),
+        ("upper", "HI"),
         ("whole", "hi"),
     ],
 )
 def test_a_function_is_called_by_its_signature(app: Path, function: str, expected: str) -> None:
     sample = {"id": "s1", "input": "hi", "meta": {"k": "v"}}
     assert _ask(_target(app, function), sample=sample, params={"seed": 1}).text == expected
+
+
+@pytest.mark.parametrize("function", ["answer", "sample_first", "bot", "bot.reply", "waiting", "partly", "upper"])
+def test_the_file_of_the_code_is_known_whatever_is_called(app: Path, function: str) -> None:
+    assert _target(app, function).files == (() if function == "upper" else (app,))
 
 
 def test_the_config_names_a_module_or_a_file_beside_it(app: Path) -> None:

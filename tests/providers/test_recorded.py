@@ -61,8 +61,11 @@ def test_recorded_figures_come_with_the_answer() -> None:
     assert (response.latency, response.cost, response.tokens_in, response.tokens_out) == (0.5, 0.25, 10, 3)
     bare = _answer(target, id="a", output="x")
     assert (bare.latency, bare.cost, bare.tokens_in) == (0.0, None, None)
-    with pytest.raises(PermanentError, match="the recorded 'usd' is 'free', not a number"):
-        _answer(target, id="a", output="x", meta={"usd": "free"})
+    cells = _answer(target, id="a", output="x", meta={"seconds": "0.5", "usd": "1e-3"})
+    assert (cells.latency, cells.cost) == (0.5, 0.001)
+    for wrong in ("free", "nan", True, [1]):
+        with pytest.raises(PermanentError, match=r"the recorded 'usd' is .*, not a number"):
+            _answer(target, id="a", output="x", meta={"usd": wrong})
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz"])
