@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmkit.engine.clock import SystemClock
 from llmkit.engine.engine import Engine
-from llmkit.engine.estimate import Plan, estimate_tokens
+from llmkit.engine.estimate import ANSWER, Plan, estimate_tokens
 from llmkit.engine.events import Answered, Event, Failed, Retried, Reused, Sent, SlowedDown, Stopped
 from llmkit.engine.lane import Lane
 from llmkit.engine.prices import Price, PriceBook
@@ -13,6 +13,7 @@ from llmkit.engine.usage import Usage
 from llmkit.errors import Interrupted
 
 __all__ = [
+    "ANSWER",
     "Answered",
     "Engine",
     "Event",

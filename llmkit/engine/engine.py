@@ -166,6 +166,11 @@ class Engine:
         """Pull no more, send no more, let what is in flight finish. Call it on the event loop's thread."""
         self._sender.halt(Interrupted("Interrupted. What is finished is kept; run the same command to continue."))
 
+    def remembered(self, lane: Lane, request: Request) -> Response | None:
+        """Return the answer that journal or cache know, or None. Sends nothing and counts nothing."""
+        known = self._recall.get(lane, request_key(lane.identity, request))
+        return None if known is None else known[1]
+
     def plan(self, lane: Lane, requests: Iterable[Request]) -> Plan:
         """Return what these requests would take. Sends nothing."""
         counts = {"sent": 0, "cache": 0, "journal": 0, "flight": 0}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from typing import Any, TypeVar
 
 from llmkit.prompts import Template
 from llmkit.protocols import Dialogue
-from llmkit.types import Message, Output, Passage, Request, Response, Sample
+from llmkit.types import Message, Output, Request, Response, Sample
+
+N = TypeVar("N", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +35,21 @@ class Asker:
         """Ask the input, then every further turn after the answer to the one before."""
         row = row_for_target(sample, with_output=self.give_output) if self.give_sample else None
         messages = list(self.template.messages(sample, self.shots(sample)))
-        answers: list[str] = []
-        passages: list[Passage] = []
         [response] = yield [Request(messages=tuple(messages), sample=row, repeat=repeat)]
-        answers.append(response.text)
-        passages.extend(response.retrieved)
+        responses = [response]
         for turn in sample.turns:
             messages.append(_assistant(response))
             messages.append({"role": "user", "content": turn})
             [response] = yield [Request(messages=tuple(messages), sample=row, repeat=repeat)]
-            answers.append(response.text)
-            passages.extend(response.retrieved)
+            responses.append(response)
         return Output(
             sample_id=sample.id,
             text=response.text,
             repeat=repeat,
-            response=response,
-            turns=tuple(answers) if sample.turns else (),
-            retrieved=tuple(passages),
+            response=_whole(responses),
+            turns=tuple(answer.text for answer in responses) if sample.turns else (),
+            retrieved=tuple(passage for answer in responses for passage in answer.retrieved),
         )
-
-    def first_request(self, sample: Sample, repeat: int) -> Request:
-        """Return the request that opens the dialogue; what a dry run counts."""
-        return next(self.dialogue(sample, repeat))[0]
 
 
 def row_for_target(sample: Sample, *, with_output: bool) -> Mapping[str, Any]:
@@ -68,6 +64,26 @@ def row_for_target(sample: Sample, *, with_output: bool) -> Mapping[str, Any]:
     if with_output:
         row["output"] = sample.output
     return row
+
+
+def _whole(responses: Sequence[Response]) -> Response:
+    """Return the last answer of a conversation with the tokens and the cost of all its turns."""
+    if len(responses) == 1:
+        return responses[0]
+    return replace(
+        responses[-1],
+        tokens_in=_sum([answer.tokens_in for answer in responses]),
+        tokens_out=_sum([answer.tokens_out for answer in responses]),
+        tokens_cached=_sum([answer.tokens_cached for answer in responses]),
+        cost=_sum([answer.cost for answer in responses]),
+        cached=all(answer.cached for answer in responses),
+    )
+
+
+def _sum(parts: Sequence[N | None]) -> N | None:
+    """Return the sum; None where a part is unknown."""
+    known = [part for part in parts if part is not None]
+    return reduce(add, known) if len(known) == len(parts) else None
 
 
 def _assistant(response: Response) -> Message:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, aclosing, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 from llmkit.config import EvalConfig
 from llmkit.engine import Engine, Event, Interrupted
-from llmkit.errors import BudgetError, LlmkitError, RequestError
+from llmkit.errors import BudgetError, LlmkitError, RequestError, UsageError
 from llmkit.flows.ask import Asker
 from llmkit.flows.manifest import first_manifest, last_manifest
 from llmkit.flows.recorded_run import RecordedRun
@@ -25,6 +25,9 @@ from llmkit.store import Journal, ResponseCache, RunFolder, Status, at, new_or_r
 from llmkit.types import Failure, Output, Run, Sample
 
 CACHE_PATH = Path(".llmkit") / "responses.sqlite"
+
+_BREATH = 0.01
+"""Seconds of scoring at a stretch: while rows are scored, answers in flight wait to be read, and time out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +93,15 @@ def run_eval(
 def run_prepared(setup: Setup, chosen: Options) -> Run:
     """Run what `prepare` made ready; see `run_eval`."""
     with ExitStack() as stack:
+        earlier = _earlier(setup, chosen)
         folder = stack.enter_context(_folder(setup, chosen))
         started = time.perf_counter()
-        recorder = Recorder(setup, folder, chosen.observe)
         manifest = first_manifest(setup, resumed=folder.resumed)
         folder.begin(manifest, setup.config.resolved_yaml())
+        recorder = Recorder(setup, folder, chosen.observe)
         _tell(chosen, Started(folder.path, folder.resumed, recorder.total))
         try:
-            usage = _collect(setup, chosen, folder, recorder)
+            usage = _collect(setup, chosen, folder, recorder) if earlier is None else _collect_again(earlier, recorder)
             recorder.score_in_batches()
         except BaseException as error:
             _close_unfinished(folder, recorder, error)
@@ -110,18 +114,32 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
         return folder.run()
 
 
+def _earlier(setup: Setup, options: Options) -> RecordedRun | None:
+    """Return the run whose answers are scored again; found before any folder is touched, so that a slip costs none."""
+    if options.outputs is None:
+        return None
+    earlier = RecordedRun(options.outputs, setup)
+    if options.out is not None and options.out.resolve() == earlier.folder:
+        raise UsageError(
+            f"--out and --outputs both name {options.out}, whose answers would be lost; choose another --out"
+        )
+    return earlier
+
+
+def _collect_again(earlier: RecordedRun, recorder: Recorder) -> dict[str, Any]:
+    """Fill the recorder from an earlier run."""
+    for sample, output in earlier.pairs():
+        recorder.take(sample, output)
+        recorder.tell(0.0, 0)
+    return {"rescored": str(earlier.path)}
+
+
 def _collect(setup: Setup, options: Options, folder: RunFolder, recorder: Recorder) -> dict[str, Any]:
-    """Fill the recorder, from the target or from an earlier run; return what it took."""
-    if options.outputs is not None:
-        for sample, output in RecordedRun(options.outputs, setup).pairs():
-            recorder.take(sample, output)
-            recorder.tell(0.0, 0)
-        return {"rescored": str(options.outputs)}
+    """Fill the recorder from the target; return what it took."""
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder.journal_path)))
-        cache = open_cache(setup, options)
-        if cache is not None:
-            stack.enter_context(closing(cache))
+        path = cache_path(setup, options)
+        cache = None if path is None else stack.enter_context(closing(ResponseCache(path)))
         engine = Engine(
             setup.settings,
             journal=journal,
@@ -151,9 +169,14 @@ async def _ask_all(setup: Setup, engine: Engine, recorder: Recorder, options: Op
     if options.catch_signals:
         _stop_on_signals(engine)
     try:
-        async for sample, output in engine.map(answer, tasks(setup)):
-            recorder.take(sample, output)
-            recorder.tell(engine.usage.cost, engine.usage.tokens_in + engine.usage.tokens_out)
+        async with aclosing(engine.map(answer, tasks(setup))) as answers:  # no worker outlives the target's connections
+            breath = time.perf_counter()
+            async for sample, output in answers:
+                recorder.take(sample, output)
+                recorder.tell(engine.usage.cost, engine.usage.tokens_in + engine.usage.tokens_out)
+                if time.perf_counter() - breath > _BREATH:
+                    await asyncio.sleep(0)
+                    breath = time.perf_counter()
     finally:
         await setup.target.aclose()
 
@@ -183,8 +206,12 @@ def failure(error: RequestError) -> Failure:
 
 def run_loop(work: Awaitable[None]) -> None:
     """Run a coroutine to its end, also from a notebook whose own loop is running; uvloop where installed."""
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = []
 
     async def main() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        running.append((asyncio.get_running_loop(), task))
         await work
 
     factory = _loop_factory()
@@ -201,7 +228,13 @@ def run_loop(work: Awaitable[None]) -> None:
             runner.run(main())
 
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(elsewhere).result()
+        try:
+            pool.submit(elsewhere).result()
+        except KeyboardInterrupt:  # the pool waits for its thread, so tell it
+            for loop, task in running:
+                with suppress(RuntimeError):  # it has just ended
+                    loop.call_soon_threadsafe(task.cancel)
+            raise
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -264,12 +297,12 @@ def _warnings(setup: Setup, cache: ResponseCache | None) -> Iterator[str]:
         yield f"{unmatched:,} recorded answers belong to no row of {setup.census.source}"
 
 
-def open_cache(setup: Setup, options: Options) -> ResponseCache | None:
-    """Return the response cache, or None where the user, the config or the target wants none."""
+def cache_path(setup: Setup, options: Options) -> Path | None:
+    """Return where the response cache is, or None where the user, the config or the target wants none."""
     wanted = setup.config.engine.cache
     if not options.cache or wanted is False or not getattr(setup.target, "cacheable", False):
         return None
-    return ResponseCache(CACHE_PATH if isinstance(wanted, bool) else setup.config.base / wanted)
+    return CACHE_PATH if isinstance(wanted, bool) else setup.config.base / wanted
 
 
 def _folder(setup: Setup, options: Options) -> RunFolder:

@@ -5,30 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
-from llmkit.engine import Engine, Plan
-from llmkit.flows.eval import Options, asker_of, open_cache, tasks
+from llmkit.engine import ANSWER, Engine, Lane, Plan
+from llmkit.flows.eval import Options, asker_of, cache_path, tasks
 from llmkit.flows.setup import Setup
-from llmkit.types import Request
+from llmkit.store import ResponseCache
+from llmkit.types import Request, Response
+
+_UNKNOWN = "?" * 4 * ANSWER
 
 
 def plan_eval(setup: Setup, options: Options | None = None) -> Plan:
     """Return what running ``setup`` would ask: requests, tokens and cost, and the share that is cached.
 
-    Of a conversation with several turns only the first request can be known; the others are counted as if
-    their prompts were as long as the first.
+    A further turn of a conversation is asked after an answer that may not be known; it is then counted with an answer
+    of the length that estimates give one.
     """
     chosen = options or Options()
     with ExitStack() as stack:
-        cache = open_cache(setup, chosen)
-        if cache is not None:
-            stack.enter_context(closing(cache))
+        path = cache_path(setup, chosen)
+        cache = stack.enter_context(closing(ResponseCache(path))) if path is not None and path.exists() else None
         engine = Engine(setup.settings, cache=cache, refresh=chosen.refresh, prices=setup.prices)
-        return engine.plan(engine.lane(setup.target, setup.target_identity), _requests(setup))
+        lane = engine.lane(setup.target, setup.target_identity)
+        return engine.plan(lane, _requests(setup, engine, lane))
 
 
-def _requests(setup: Setup) -> Iterator[Request]:
+def _requests(setup: Setup, engine: Engine, lane: Lane) -> Iterator[Request]:
     asker = asker_of(setup)
     for sample, repeat in tasks(setup):
-        request = asker.first_request(sample, repeat)
-        for _ in range(1 + len(sample.turns)):
+        with closing(asker.dialogue(sample, repeat)) as dialogue:
+            [request] = next(dialogue)
             yield request
+            for _ in sample.turns:
+                known = engine.remembered(lane, request)
+                [request] = dialogue.send([known or Response(text=_UNKNOWN)])
+                yield request

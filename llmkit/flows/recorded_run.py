@@ -23,7 +23,8 @@ class RecordedRun:
     def __init__(self, path: Path, setup: Setup, *, allow_unfinished: bool = False) -> None:
         self._setup = setup
         self._run = open_run(path, allow_unfinished=allow_unfinished)
-        self._path = path
+        self.path = path
+        self.folder = Path(self._run.path).resolve()
         self.target = str(self._run.manifest.get("target", ""))
 
     def pairs(self) -> Iterator[tuple[Sample, Output]]:
@@ -39,11 +40,11 @@ class RecordedRun:
             for repeat in range(self._setup.config.repeats):
                 output = _next(waiting, outputs, (sample.id, repeat))
                 found += output is not None
-                yield sample, output or _missing(sample, repeat, self._path)
+                yield sample, output or _missing(sample, repeat, self.path)
         if not found:
             named = ", ".join(repr(key[0]) for key in list(waiting)[:_NAMED])
             message = f"none of its outputs belongs to a row of {self._setup.census.source} (it holds {named}...)"
-            raise DataError(problems=[Problem(message, file=str(self._path), hint="is it a run over this eval set?")])
+            raise DataError(problems=[Problem(message, file=str(self.path), hint="is it a run over this eval set?")])
 
 
 def _next(waiting: dict[tuple[str, int], Output], outputs: Iterator[Output], key: tuple[str, int]) -> Output | None:

@@ -14,9 +14,9 @@ from llmkit.types import Output, Sample, Skipped
 class Tokens(MeanMetric):
     """Mean number of tokens per answer, as the server counted them.
 
-    ``in`` counts the prompt, ``out`` the completion, ``total`` both. 0 or more, lower is better. Skipped where the
-    server did not say. An answer from the response cache keeps its counts. Servers count with their own tokenizers:
-    do not compare models of different families; use `length`.
+    ``in`` counts the prompt, ``out`` the completion, ``total`` both, over all turns of a conversation. 0 or more, lower
+    is better. Skipped where the server did not say. An answer from the response cache keeps its counts. Servers count
+    with their own tokenizers: do not compare models of different families; use `length`.
 
     Use it to see where a cost comes from.
 
