@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
 EXIT_INTERRUPTED = 130
@@ -15,9 +13,11 @@ _NEW_OBJECTS, _YOUNG, _OLD = 50_000, 20, 100
 
 def main() -> None:
     """Run the command line and exit with the code that `llmkit --help` promises."""
+    from llmkit.cli._streams import open_closed_streams, say, silence
     from llmkit.errors import LlmkitError
 
     gc.set_threshold(_NEW_OBJECTS, _YOUNG, _OLD)
+    open_closed_streams()
     try:
         code = _run()
     except LlmkitError as error:
@@ -27,30 +27,18 @@ def main() -> None:
         code = error.exit_code
     except BrokenPipeError:
         # The reader of our pipe has gone (`llmkit ... | head`): nobody is left to talk to, nothing went wrong.
-        _silence_stdout()
+        silence(sys.stdout)
         code = 0
     except OSError as error:
         # What the rooms write is refused in their own words; this is standard output, or a file nobody foresaw.
-        where = f" {error.filename}" if error.filename else ""
-        sys.stderr.write(f"error: cannot read or write{where or ' standard output'}: {error.strerror or error}\n")
-        _silence_stdout()
+        where = error.filename or "standard output"
+        say(f"error: {where}: cannot be written or read: {(error.strerror or str(error)).lower()}")
+        silence(sys.stdout)
         code = LlmkitError.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        say("interrupted")
         code = EXIT_INTERRUPTED
     sys.exit(code)
-
-
-def _open_closed_streams() -> None:
-    """Give a process that was started with closed streams (``>&-``) others that lead nowhere."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
-
-
-def _silence_stdout() -> None:
-    """Let what is still in the buffer go nowhere, or Python complains about it when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run() -> int:

@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from llmkit.cli._streams import say
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -26,12 +28,7 @@ def explain(error: LlmkitError) -> None:
     if error.run_path:
         lines.append(f"kept: {error.done:,} of {error.total:,} outputs in {error.run_path}")
         lines.append(f"to continue, run the same command again: {command_line()}")
-    sys.stderr.write("\n".join(lines) + "\n")
-
-
-def say(line: str) -> None:
-    """Say one line."""
-    sys.stderr.write(line + "\n")
+    say("\n".join(lines))
 
 
 def command_line() -> str:

@@ -59,7 +59,7 @@ def eval_command(
     _show(run, output_format)
     if not quiet:
         _hint(run, config)
-    return 0 if run.summary["gate"]["coverage"]["pass"] else 3
+    return _verdict(run, output_format)
 
 
 def _shortcuts(limit: int | None, *, skip_bad_rows: bool) -> list[str]:
@@ -109,10 +109,24 @@ def _show(run: Run, output_format: Format) -> None:
         print_report(run, stdout_console())
 
 
+def _verdict(run: Run, output_format: Format) -> int:
+    """Return the exit code; say why it is not 0 where stdout holds data that nobody may read."""
+    gate = run.summary["gate"]["coverage"]
+    if gate["pass"]:
+        return 0
+    if output_format is not Format.text:
+        from llmkit.cli._streams import say
+        from llmkit.report import _words
+
+        for line in _words.trouble(run.summary):
+            say(f"error: {line}")
+    return 3
+
+
 def _hint(run: Run, config: Path) -> None:
     import shlex
 
-    from llmkit.cli._talk import say
+    from llmkit.cli._streams import say
 
     say("")
     say(f"report  {Path(run.path, 'report.md')}")

@@ -15,7 +15,7 @@ def init_command(
 
     Existing files are never overwritten.
     """
-    from llmkit.cli._talk import say
+    from llmkit.cli._streams import say
     from llmkit.flows.init import scaffold
 
     written = scaffold(folder)

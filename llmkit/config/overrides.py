@@ -46,7 +46,8 @@ def override(data: Any, overrides: Sequence[str]) -> Overridden:
             parts = [name or int(index) for name, index in _PART.findall(key.strip())]
             path = _put(data, parts, parse(value).data)
         except ConfigError as error:
-            problems.append(Problem(f"the value cannot be read: {error.problems[0].message}", file=place))
+            first = error.problems[0]
+            problems.append(Problem(f"the value cannot be read: {first.message}", file=place, hint=first.hint))
         except _Refused as error:
             problems.append(Problem(str(error), file=place))
         else:

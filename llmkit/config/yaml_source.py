@@ -231,6 +231,8 @@ class _Reader:
             if isinstance(event, events.MappingEndEvent):
                 break
             line = _line(event)
+            if isinstance(event, events.MappingStartEvent) and event.flow_style:
+                self.refuse("'{{' opens a mapping here", line, hint='put quotes around a template: "{{ input }}"')
             if not isinstance(event, events.ScalarEvent):
                 self.refuse("a key must be a text", line)
             child = self._node(next(self._events), depth + 1)

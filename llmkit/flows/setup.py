@@ -85,6 +85,7 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
     prices = _collected(problems, lambda: PriceBook.load(*cfg.price_paths))
     if problems:
         raise ConfigError(problems=[cfg.placed(problem) for problem in problems])
+    _check_target(cfg, target)
     dataset = open_dataset(cfg.dataset_source, base=cfg.base)
     settings = _settings(cfg)
     _check_price(cfg, target, prices, settings)
@@ -132,10 +133,18 @@ def _target(cfg: EvalConfig, problems: list[Problem], *, rescoring: bool) -> tup
     built = _collected(problems, lambda: registry.build("providers", cfg.target, base=cfg.base, key="target"))
     if built is None:
         return None, ""
-    check = getattr(built.plugin, "check", None)
-    if check is not None:
-        check()
     return built.plugin, built.name
+
+
+def _check_target(cfg: EvalConfig, target: Any) -> None:
+    """Let the target find its key and its address; last, so that a missing key hides no other problem."""
+    check = getattr(target, "check", None)
+    try:
+        if check is not None:
+            check()
+    except ConfigError as error:
+        problems = error.problems or (Problem(str(error)),)
+        raise ConfigError(problems=[cfg.placed(replace(p, key=p.key or "target")) for p in problems]) from error
 
 
 def _prompt(cfg: EvalConfig) -> Any:
@@ -182,12 +191,16 @@ def _check_rows(
         *_lacking(counted, [cfg.cluster] if cfg.cluster else [], "cluster"),
         *_lacking(counted, cfg.slices, "slices", some_may=True),
     ]
-    needs = {need: f"the metric '{name}'" for name, metric in metrics.items() for need in metric.needs}
-    needs |= dict.fromkeys(getattr(target, "needs", ()), "the target")
+    needs: dict[str, list[str]] = {need: ["the target"] for need in getattr(target, "needs", ())}
+    for name, metric in metrics.items():
+        for need in metric.needs:
+            needs.setdefault(need, []).append(name)
     for need, who in needs.items():
         if not counted.has.get(need):
             hint = f"add '{need}' to the rows, or map another field to it with dataset.fields"
-            problems.append(Problem(f"no row has '{need}', and {who} needs it", file=counted.source, hint=hint))
+            verb = "needs" if len(who) == 1 else "need"
+            message = f"no row has '{need}', and {', '.join(who)} {verb} it"
+            problems.append(Problem(message, file=counted.source, hint=hint))
     if problems:
         raise DataError(problems=problems)
 
