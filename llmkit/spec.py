@@ -30,7 +30,7 @@ FIRST = ""
 
 _HEAD = re.compile(rf"(?P<name>{NAME.pattern})(?:@(?P<k>[0-9]{{1,9}}))?\s*(?P<call>\(.*\))?", re.DOTALL)
 _EXAMPLE = "rouge(variant='L')"
-_WORDS = {"true": True, "false": False, "null": None, "none": None}
+_WORDS = {"true": True, "false": False, "null": None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ from llmkit.types import Sample
 SHOWN = 20
 """How many problems a message lists before it says how many more there are."""
 
+_QUESTION = ("id", "input", "messages", "references", "reference")
+
 
 class Dataset:
     """The rows of a file or hub set as samples; make one with `open_dataset`.
@@ -132,8 +134,17 @@ class Dataset:
     def _draw(self) -> frozenset[int]:
         if self._drawn is None:
             assert self._sample is not None
-            self._drawn = select.draw(self._limited(), *self._sample)
+            self._drawn = select.draw(self._limited(), *self._sample, content=self._asked)
         return self._drawn
+
+    def _asked(self, row: Any) -> Any:
+        """Return a row without its recorded output, so that the same questions are drawn whoever answered them."""
+        if type(row) is not dict:
+            return row
+        named = self._fields.rename(row) if self._fields else row
+        if all(named.get(name) is None for name in _QUESTION):
+            return named
+        return {name: value for name, value in named.items() if name != "output"}
 
     def _limited(self) -> Iterator[Numbered]:
         asked = dict.fromkeys(self._where.fields, "where") if self._where else {}

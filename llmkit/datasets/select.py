@@ -50,9 +50,16 @@ def seeded_key(seed: int, content: Any) -> bytes:
     return blake2b(text, digest_size=16, key=str(seed).encode()[:64]).digest()
 
 
-def draw(rows: Iterable[Numbered], n: int, seed: int) -> frozenset[int]:
-    """Return the positions (from 0, problems not counted) of the ``n`` rows that the seed draws."""
-    sound = (row for _, row in rows if type(row) is not Problem)
+def _itself(row: Any) -> Any:
+    return row
+
+
+def draw(rows: Iterable[Numbered], n: int, seed: int, *, content: Callable[[Any], Any] = _itself) -> frozenset[int]:
+    """Return the positions (from 0, problems not counted) of the ``n`` rows that the seed draws.
+
+    ``content`` returns what of a row its number is made from.
+    """
+    sound = (content(row) for _, row in rows if type(row) is not Problem)
     keyed = ((seeded_key(seed, row), position) for position, row in enumerate(sound))
     return frozenset(position for _, position in heapq.nsmallest(n, keyed))
 

@@ -6,7 +6,8 @@ The text is parsed with `ast`, checked node by node against a short list, and tu
 it is ever executed as Python. A field the row lacks is None. ``true``, ``false`` and ``null`` may be written as in
 JSON. Functions: ``len(x)``, ``lower(x)``, ``contains(x, part)``, and ``field("Best Answer")`` for names that are
 not words.
-A number written as text (every CSV cell is text) compares with a number by its value.
+Every cell of a CSV file is text, so a number written as text compares with a number by its value, and the texts
+``true`` and ``false``, in any case, count as those where a truth value is meant: ``draft``, ``draft == true``.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ MAX_LENGTH = 10_000
 MAX_DEPTH = 50
 SHOWN_LENGTH = 40
 _WORDS: Mapping[str, Any] = {"true": True, "false": False, "null": None, "none": None}
+_TRUTHS = {"true": True, "false": False}
 _EXAMPLE = 'such as category == "faq" and difficulty >= 3'
 
 
@@ -48,7 +50,7 @@ def parse_where(source: str) -> Where:
     """
     names: set[str] = set()
     try:
-        test = _build(_syntax(source), names)
+        test = _judged(_syntax(source), names)
     except _RefusedError as error:
         place = f" at column {error.column}" if error.column else ""
         raise ConfigError(problems=[Problem(f"{error}{place}", key="dataset.where", hint=error.hint)]) from None
@@ -88,9 +90,9 @@ def _syntax(source: str) -> ast.expr:
 def _build(node: ast.expr, names: set[str]) -> Test:
     match node:
         case ast.BoolOp(op=op, values=values):
-            return _joined(all if isinstance(op, ast.And) else any, [_build(value, names) for value in values])
+            return _joined(all if isinstance(op, ast.And) else any, [_judged(value, names) for value in values])
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            inner = _build(operand, names)
+            inner = _judged(operand, names)
             return lambda row: not inner(row)
         case ast.Compare():
             return _comparison(node, names)
@@ -99,6 +101,14 @@ def _build(node: ast.expr, names: set[str]) -> Test:
         case ast.Name() | ast.Attribute():
             return _field(node, names)
     return _constant(_literal(node))
+
+
+def _judged(node: ast.expr, names: set[str]) -> Test:
+    """Return a test whose value is taken as true or false."""
+    inner = _build(node, names)
+    if isinstance(node, (ast.BoolOp, ast.Compare, ast.UnaryOp)):
+        return inner
+    return lambda row: _truth(inner(row))
 
 
 def _constant(value: Any) -> Test:
@@ -197,11 +207,17 @@ def _comparison(node: ast.Compare, names: set[str]) -> Test:
     return chain
 
 
+def _truth(value: Any) -> Any:
+    return _TRUTHS.get(value.lower(), value) if isinstance(value, str) else value
+
+
 def _aligned(left: Any, right: Any) -> tuple[Any, Any]:
+    if isinstance(left, bool) or isinstance(right, bool):
+        return _truth(left), _truth(right)
     # A text that is a number, next to a number, counts as that number.
-    if isinstance(left, str) and isinstance(right, (int, float)) and not isinstance(right, bool):
+    if isinstance(left, str) and isinstance(right, (int, float)):
         return _number(left), right
-    if isinstance(right, str) and isinstance(left, (int, float)) and not isinstance(left, bool):
+    if isinstance(right, str) and isinstance(left, (int, float)):
         return left, _number(right)
     return left, right
 

@@ -76,6 +76,22 @@ def test_where_comes_first_then_limit_then_sample(tmp_path: Path) -> None:
     assert all(10 <= sample.meta["n"] < 18 for sample in found)
 
 
+def test_the_draw_does_not_depend_on_who_answered(tmp_path: Path) -> None:
+    drawn = [
+        samples(
+            tmp_path,
+            [{"q": f"q{n}", "output": f"{who} {n}"} for n in range(40)],
+            sample={"n": 9},
+            fields={"input": "q"},
+        )
+        for who in ("one", "other")
+    ]
+    assert [sample.input for sample in drawn[0]] == [sample.input for sample in drawn[1]]
+    # Where there is nothing but answers, they alone tell the rows apart.
+    answers = samples(tmp_path, [{"output": f"a{n}", "lang": "en"} for n in range(40)], sample={"n": 9})
+    assert [sample.line for sample in answers] != list(range(1, 10))
+
+
 def test_a_sample_larger_than_the_set_is_the_set(tmp_path: Path) -> None:
     assert len(samples(tmp_path, ROWS, sample={"n": 1000})) == 40
 

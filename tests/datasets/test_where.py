@@ -65,6 +65,14 @@ def test_what_an_expression_keeps(source: str, kept: bool) -> None:
     assert bool(parse_where(source).test(ROW)) is kept
 
 
+@pytest.mark.parametrize("cell", ["true", "True", "FALSE", "false"])
+@pytest.mark.parametrize("source", ["x", "x == true", "not x == false", "not not x", "x and 1 == 1", "x in [true]"])
+def test_a_cell_that_says_true_or_false_means_it(source: str, cell: str) -> None:
+    assert bool(parse_where(source).test({"x": cell})) is (cell.lower() == "true")
+    assert bool(parse_where(f"not ({source})").test({"x": cell})) is (cell.lower() == "false")
+    assert parse_where(f"x == '{cell}'").test({"x": cell})
+
+
 @pytest.mark.parametrize(
     ("source", "sentence"),
     [

@@ -28,7 +28,9 @@ from llmkit.spec import FIRST, NAME, Spec, parse
         ({"python": "app:answer"}, "python", {FIRST: "app:answer"}),
         ("python('app:answer')", "python", {FIRST: "app:answer"}),
         ({"contains": ["a", "b"]}, "contains", {FIRST: ["a", "b"]}),
-        ("m(a=true, b=False, c=null, d=none)", "m", {"a": True, "b": False, "c": None, "d": None}),
+        ("m(a=true, b=False, c=null, d=None)", "m", {"a": True, "b": False, "c": None, "d": None}),
+        # As in YAML, none is a word, and the name of a normalisation.
+        ("m(a=none)", "m", {"a": "none"}),
         ("m(a=-1, b=-.5, c=1e999)", "m", {"a": -1, "b": -0.5, "c": float("inf")}),
         ("m(a=[x, 'y', (1, 2)], b={k: v})", "m", {"a": ["x", "y", [1, 2]], "b": {"k": "v"}}),
         (r"m(pattern='\d+')", "m", {"pattern": r"\d+"}),
