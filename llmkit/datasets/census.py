@@ -59,7 +59,7 @@ class Census:
         if found.count == self.rows:
             known = self.fields | {name for name, count in self.has.items() if count}
             return Problem(f"no row has the field '{name}'", file=self.source, hint=near(name, known))
-        rows = "row lacks" if found.count == 1 else "rows lack"
+        rows = "rows lacks" if found.count == 1 else "rows lack"
         message = f"{found.count:,} of {self.rows:,} {rows} the field '{name}', the first on this line"
         return Problem(message, file=self.source, line=found.line)
 
