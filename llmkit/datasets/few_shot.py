@@ -44,6 +44,8 @@ def few_shot(
 ) -> FewShot:
     """Return ``n`` examples (and two to spare) from ``samples``, each with an input of its own and an answer to show.
 
+    A row of several turns is no example: its answer is that to the last turn.
+
     Args:
         samples: The set to pick from; read once, and with ``first`` only as far as needed.
         n: How many examples a row is shown.
@@ -62,7 +64,7 @@ def few_shot(
     else:
         pool = tuple(heapq.nsmallest(n + _SPARE, usable, key=lambda sample: seeded_key(seed, sample.id)))
     if len(pool) < n:
-        message = f"few_shot asks for {n} examples, and only {len(pool)} rows have an input of their own and an answer"
+        message = f"few_shot asks for {n} examples, and only {len(pool)} rows have one input of their own and an answer"
         raise DataError(problems=[Problem(message, file=source, hint="lower few_shot.n or pick from another set")])
     return FewShot(n, pool)
 
@@ -70,7 +72,7 @@ def few_shot(
 def _usable(samples: Iterable[Sample]) -> Iterator[Sample]:
     seen: set[int] = set()
     for sample in samples:
-        if not sample.input or not (sample.references or sample.answer is not None):
+        if not sample.input or sample.turns or not (sample.references or sample.answer is not None):
             continue
         key = hash(canonical_json(sample.input))
         if key not in seen:

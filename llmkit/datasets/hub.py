@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,32 +24,46 @@ def hub_rows(
     loaded: list[Any] = []
 
     def rows() -> Iterator[Numbered]:
-        if not loaded:
-            loaded.append(_load(name, base=base, config=config, split=split, revision=revision))
-        for number, row in enumerate(loaded[0], 1):
+        with _told(name):
+            if not loaded:
+                loaded.append(_load(name, base=base, config=config, split=split, revision=revision))
+            opened = iter(loaded[0])
+        for number in count(1):
+            with _told(name):
+                row = next(opened, None)
+            if row is None:
+                return
             yield number, json_value(row)
 
     return rows
 
 
-def _load(name: str, *, base: Path, config: str | None, split: str | None, revision: str | None) -> Any:
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Turn what the package raises into a sentence: it reads a folder's files only as their rows are asked for."""
     # Both switches must be set before the package is imported: nothing is reported, stderr stays the command's own.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    from datasets.exceptions import DatasetsError
+
+    try:
+        yield
+    except (ConnectionError, TimeoutError) as error:
+        raise InfrastructureError(f"the set '{name}' could not be fetched: {_first_line(error)}") from error
+    except (ValueError, OSError, RuntimeError, DatasetsError) as error:
+        raise DataError(problems=[Problem(_first_line(error), file=name, hint=_HINT)]) from error
+
+
+def _load(name: str, *, base: Path, config: str | None, split: str | None, revision: str | None) -> Any:
     import datasets
 
     folder = base / name
-    try:
-        if _saved(folder):
-            opened = datasets.load_from_disk(str(folder))
-        elif folder.is_dir():
-            opened = datasets.load_dataset(str(folder), config, split=split, streaming=True)
-        else:
-            opened = datasets.load_dataset(name, config, split=split, revision=revision)
-    except (ConnectionError, TimeoutError) as error:
-        raise InfrastructureError(f"the set '{name}' could not be fetched: {_first_line(error)}") from error
-    except (ValueError, OSError, RuntimeError) as error:
-        raise DataError(problems=[Problem(_first_line(error), file=name, hint=_HINT)]) from error
+    if _saved(folder):
+        opened = datasets.load_from_disk(str(folder))
+    elif folder.is_dir():
+        opened = datasets.load_dataset(str(folder), config, split=split, streaming=True)
+    else:
+        opened = datasets.load_dataset(name, config, split=split, revision=revision)
     return _one_split(opened, name, split)
 
 

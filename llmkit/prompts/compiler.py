@@ -151,12 +151,14 @@ def _compile(text: str) -> tuple[Render, frozenset[str], frozenset[str]]:
     tree = environment.parse(text)
     names = meta.find_undeclared_variables(tree) - environment.globals.keys()
     needed = names - ROW | (names & {"contexts", "choices"})
+    called = {id(call.node) for call in tree.find_all(nodes.Call)}
     for inner in tree.find_all((nodes.Getattr, nodes.Getitem)):
-        if isinstance(inner.node, nodes.Name) and inner.node.name == "meta" and "meta" in names:
-            key = inner.attr if isinstance(inner, nodes.Getattr) else getattr(inner.arg, "value", None)
-            if isinstance(key, str):
-                needed.add(f"meta.{key}")
-    needed -= _guarded(tree)
+        path = None if id(inner) in called else _path(inner)
+        if path is not None and path.split(".")[0] in names - ROW | {"meta"}:
+            needed.add(path)
+    guarded = _guarded(tree)
+    needed = {path for path in needed if not any(_within(path, name) for name in guarded)}
+    needed = {path for path in needed if not any(_within(other, path) and other != path for other in needed)}
     return environment.from_string(text).render, frozenset(names), frozenset(needed)
 
 
@@ -169,9 +171,24 @@ def _guarded(tree: Any) -> set[str]:
     spots += [node.node for node in tree.find_all(nodes.Test) if node.name in ("defined", "undefined")]
     spots += [node.node for node in tree.find_all(nodes.Filter) if node.name in ("default", "d") and node.node]
     for spot in spots:
-        for inner in (spot, *spot.find_all(nodes.Node)):
-            if isinstance(inner, nodes.Name):
-                found.add(inner.name)
-            elif isinstance(inner, nodes.Getattr):
-                found.add(f"meta.{inner.attr}")
-    return found
+        found.update(path for inner in (spot, *spot.find_all(nodes.Node)) if (path := _path(inner)) is not None)
+    return found - {"meta"}
+
+
+def _within(path: str, outer: str) -> bool:
+    return path == outer or path.startswith(f"{outer}.")
+
+
+def _path(node: Any) -> str | None:
+    """Return what a name with its attributes and keys reads, as ``question.choices.0``; None for anything else."""
+    from jinja2 import nodes
+
+    steps: list[str] = []
+    while isinstance(node, (nodes.Getattr, nodes.Getitem)):
+        key = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
+        node = node.node
+        of_meta = isinstance(node, nodes.Name) and node.name == "meta"
+        if not isinstance(key, (str, int)) or ("." in str(key) and not of_meta):
+            return None
+        steps.append(str(key))
+    return ".".join([node.name, *reversed(steps)]) if isinstance(node, nodes.Name) else None

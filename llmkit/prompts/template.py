@@ -9,8 +9,8 @@ Where a row's input is a chat, the template replaces the text of its last user m
 template that names ``messages`` renders the whole chat itself, and nothing else of it is sent.
 
 Few-shot examples stand before the question as pairs of user and assistant messages, each asked with the same
-template. A template that names ``shots`` places them itself: each has ``input``, ``answer``, ``contexts``,
-``choices`` and ``meta``.
+template; the system messages that open a row's chat stay in front of them. A template that names ``shots`` places
+them itself: each has ``input``, ``answer``, ``contexts``, ``choices`` and ``meta``.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from llmkit.errors import DataError, Problem
 from llmkit.hashing import digest
 from llmkit.prompts.compiler import ROW, Compiler, Part, from_file, letter
 from llmkit.types import Message, Sample
+
+_RULES = ("system", "developer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ class Template:
             asked = [self._question(sample, values)] if self._ask else []
         else:
             asked = [_replaced(last, self._question(sample, values)) if self._ask else last]
-        return (*head, *pairs, *before, *asked, *after, *tail)
+        rules = next((at for at, message in enumerate(before) if message.get("role") not in _RULES), len(before))
+        return (*head, *before[:rules], *pairs, *before[rules:], *asked, *after, *tail)
 
     def _question(self, sample: Sample, values: dict[str, Any] | None = None) -> Message:
         if self._ask is None:

@@ -41,6 +41,7 @@ def test_an_example_with_the_same_input_gives_the_answer_away() -> None:
 def test_rows_without_an_answer_and_repeated_inputs_do_not_serve() -> None:
     pool = [
         Sample(id="no", input="a"),
+        Sample(id="talk", input="first", turns=("second",), references=("to the second",)),
         POOL[0],
         Sample(id="again", input="q0", references=("b",)),
         Sample(id="zero", input="z", answer=0),
@@ -52,7 +53,7 @@ def test_too_few_examples_are_refused() -> None:
     with pytest.raises(DataError) as caught:
         few_shot([*POOL[:3], Sample(id="no", input="a")], n=5, source="dev.jsonl")
     assert str(caught.value) == (
-        "dev.jsonl: few_shot asks for 5 examples, and only 3 rows have an input of their own and an answer "
+        "dev.jsonl: few_shot asks for 5 examples, and only 3 rows have one input of their own and an answer "
         "(lower few_shot.n or pick from another set)"
     )
 

@@ -46,3 +46,12 @@ def test_a_folder_of_files(tmp_path: Path, hub: Any) -> None:
     dataset = open_dataset({"hf": "folder", "split": "train", "fields": FIELDS, "limit": 3}, base=tmp_path)
     assert [sample.input for sample in dataset] == ["q0", "q1", "q2"]
     assert [sample.input for sample in dataset] == ["q0", "q1", "q2"]
+
+
+@pytest.mark.slow
+def test_a_folder_whose_files_are_wrong_is_told_in_a_sentence(tmp_path: Path, hub: Any) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "train.jsonl").write_text('{"input": "a"}\n{"input": bad}\n')
+    found = census(open_dataset({"hf": "folder", "split": "train"}, base=tmp_path))
+    assert found.problem_count == 1
+    assert found.report().startswith("folder: ")

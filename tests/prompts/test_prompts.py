@@ -134,7 +134,9 @@ def test_examples_are_pairs_before_the_question() -> None:
         assistant("B"),
         user("Q: Capital of France?"),
     ]
-    assert asked(None, CHAT, SHOTS[:1]) == [user("Capital of Italy?"), assistant("Rome"), *CHAT.input]
+    # A row's own system message stays in front: many endpoints refuse one that comes later.
+    pair = [user("Capital of Italy?"), assistant("Rome")]
+    assert asked(None, CHAT, SHOTS[:1]) == [CHAT.input[0], *pair, *CHAT.input[1:]]
 
 
 def test_a_template_may_place_the_examples_itself() -> None:
@@ -209,7 +211,10 @@ def test_a_row_that_cannot_be_asked_is_named(source: str, reason: str) -> None:
     ("source", "fields"),
     [
         ("{{ input }} {{ category }} {{ id }}", {"category"}),
-        ("{{ meta.topic }} {{ meta['kind'] }} {{ user.age }}", {"meta.topic", "meta.kind", "user"}),
+        ("{{ meta.topic }} {{ meta['kind'] }} {{ user.age }}", {"meta.topic", "meta.kind", "user.age"}),
+        ("{{ q.stem }} {{ q }} {{ q.choices[0]['text'] }} {{ meta.a.b }} {{ meta['x.y'] }} {{ q['a.b'] }}", {"q.stem", "q.choices.0.text", "meta.a.b", "meta.x.y"}),
+        ("{{ input.upper() }} {{ topic.title() }} {{ meta.items() }} {{ q.name.lower() }}", {"topic", "q.name"}),
+        ("{{ q.stem | d('') }}{% if meta.a.b %}{{ meta.a.b }}{% endif %}{% if r %}{{ r.s }}{% endif %}{{ meta['n'] | d('') }}{{ input }}", set()),
         ("{{ contexts | join }} {{ choices[0] }}", {"contexts", "choices"}),
         ("{% if contexts %}{{ contexts | join }}{% endif %}{{ input }}", set()),
         ("{{ a | default('') }}{% if b is defined %}{{ b }}{% endif %}{{ meta.c or '' }}{{ meta.d | d('') }}{{ input }}", {"meta.c"}),
