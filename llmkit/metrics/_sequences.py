@@ -4,12 +4,13 @@ A Python integer has as many bits as it needs, so one addition advances a column
 instead of n x m steps of the textbook table.
 
 Sources: Hyyro 2004, "Bit-parallel LCS-length computation revisited" (after Crochemore et al. 2001);
-Myers 1999 and Hyyro 2003 for the edit distance.
+Myers 1999 and Hyyro 2003 for the edit distance. The weighted subsequence, whose cells are no bits, goes row by row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import accumulate
 
 
 def positions(items: Sequence[Hashable]) -> dict[Hashable, int]:
@@ -78,6 +79,33 @@ def lcs_places(places_of: Mapping[Hashable, int], length: int, right: Sequence[H
         else:
             below |= top
     return chosen
+
+
+def weighted_lcs(left: Sequence[Hashable], right: Sequence[Hashable], weight: float) -> float:
+    """Return the score of a common subsequence in which a run of k matches next to one another counts k**weight.
+
+    Source: the table of Lin 2004, section 3.3: a match always goes on from the cell before both words, and adds what
+    makes the run there longer by one; without a match the better neighbour is kept.
+    """
+    places: dict[Hashable, list[int]] = {}
+    for place, item in enumerate(right, 1):
+        places.setdefault(item, []).append(place)
+    counts = [k**weight for k in range(min(len(left), len(right)) + 1)]
+    row = [0.0] * (len(right) + 1)
+    runs: dict[int, int] = {}  # place in the right text -> matches in a row that end there
+    for item in left:
+        longer: dict[int, int] = {}
+        new = [0.0]
+        for place in places.get(item, ()):
+            new[-1:] = accumulate(row[len(new) : place], max, initial=new[-1])
+            run = runs.get(place - 1, 0)
+            new.append(row[place - 1] + counts[run + 1] - counts[run])
+            longer[place] = run + 1
+        if longer or runs:  # else nothing has changed since the row before
+            new[-1:] = accumulate(row[len(new) :], max, initial=new[-1])
+            row = new
+        runs = longer
+    return row[-1]
 
 
 def edit_distance(left: Sequence[Hashable], right: Sequence[Hashable]) -> int:

@@ -204,8 +204,8 @@ def test_lines_matter_to_lsum_only() -> None:
 
 def test_variant_is_checked_and_a_written_digit_is_a_digit() -> None:
     assert Rouge("2") == Rouge(2)  # type: ignore[arg-type]
-    for wrong in (0, 10, "W", "l"):
-        with pytest.raises(ConfigError, match="variant is a digit from 1 to 9, L or Lsum"):
+    for wrong in (0, 10, "X", "l"):
+        with pytest.raises(ConfigError, match="variant is a digit from 1 to 9, L, Lsum, S, SU or W"):
             Rouge(wrong)  # type: ignore[arg-type]
 
 
