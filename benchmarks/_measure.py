@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+LAUNCHER = Path(__file__).with_name("_launch.py")
 LOG_TAIL = 2000
 
 
@@ -29,32 +29,17 @@ class Measured:
 
 
 def measure(
-    command: Sequence[str],
-    *,
-    folder: Path,
-    environment: Mapping[str, str] | None = None,
-    timeout: float = 1200.0,
+    command: Sequence[str], *, folder: Path, environment: Mapping[str, str] | None = None, timeout: int = 1200
 ) -> Measured:
-    """Run a command to its end and return what it took.
+    """Run a command in ``folder`` to its end, or to its death after ``timeout`` seconds; return what it took.
 
-    The peak is that of the largest process of its tree. This process must stay small: the system counts the
-    memory of a parent until the child has begun its own program.
+    The peak is that of the largest process of its tree.
     """
-    log = folder / "process.log"
-    with log.open("wb") as file:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=folder, env=children() | dict(environment or {}), stdout=file, stderr=file
-        )
-        watchdog = threading.Timer(timeout, process.kill)
-        watchdog.start()
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-        watchdog.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-    text = log.read_text("utf-8", "replace")
-    divisor = 2**20 if sys.platform == "darwin" else 1024
-    return Measured(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / divisor, process.returncode, text)
+    figures, log = folder / "process.json", folder / "process.log"
+    launcher = [sys.executable, "-S", str(LAUNCHER), str(figures), str(log), str(timeout)]
+    subprocess.run([*launcher, *command], cwd=folder, env=children() | dict(environment or {}), check=True)
+    taken = json.loads(figures.read_text("utf-8"))
+    return Measured(taken["wall"], taken["cpu"], taken["peak"], taken["code"], log.read_text("utf-8", "replace"))
 
 
 def children() -> dict[str, str]:

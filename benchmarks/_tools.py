@@ -1,7 +1,7 @@
 """The same job for every tool: the same questions, one chat request each, exact match, nothing cached.
 
 A tool is found by an option, by an environment variable, or on PATH; one that is not there is named, not an error.
-Telemetry and update checks are switched off: a benchmark talks to loopback only.
+Telemetry and update checks are switched off: a benchmark is meant to talk to loopback only.
 """
 
 from __future__ import annotations

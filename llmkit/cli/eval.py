@@ -89,7 +89,7 @@ def _run(
             outputs=outputs,
             cache=cache,
             refresh=refresh,
-            observe=talk,
+            observe=None if quiet else talk,
             catch_signals=True,
         )
         return run_prepared(setup, options)
