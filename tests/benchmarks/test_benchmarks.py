@@ -67,3 +67,19 @@ def test_a_program_that_does_another_job_is_no_row() -> None:
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "lazy: exit code 0, 0 of 10 answered" in done.stderr
+
+
+def test_a_process_is_charged_with_its_own_memory_time_and_code_only(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.path.insert(0, 'benchmarks'); from pathlib import Path; from _measure import measure\n"
+        "ballast = bytearray(300 * 2**20)\n"
+        "work = 'import sys; x = bytearray(50 * 2**20); sum(range(3_000_000)); print(\"said\"); sys.exit(7)'\n"
+        "print(measure([sys.executable, '-c', work], folder=Path(sys.argv[1])))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found = dict(pair.split("=") for pair in done.stdout.strip()[len("Measured(") : -1].split(", "))
+    assert (found["code"], found["output"]) == ("7", r"'said\n'")
+    assert 50 < float(found["peak"]) < 150
+    assert 0 < float(found["cpu"]) <= float(found["wall"]) * 1.5
