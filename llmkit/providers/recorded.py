@@ -22,8 +22,8 @@ class Recorded:
     """Answers with what was recorded, so that outputs are scored without asking anyone.
 
     Attributes:
-        field: The field that holds the answer; ``meta`` fields of the row and dotted names work. Values that
-            are not text become JSON.
+        field: The field that holds the answer; ``meta`` fields of the row and dotted names work
+            (``choices.0.message.content``). Values that are not text become JSON.
         path: A second file (JSONL, .gz too) that holds the answers; without it they stand in the eval row.
         on: The field, in both files, that says which rows belong together.
         latency: Field with the seconds an answer took.
@@ -125,11 +125,21 @@ def _value(row: Mapping[str, Any], name: str) -> Any:
     meta = row.get("meta")
     if isinstance(meta, Mapping) and name in meta:
         return meta[name]
-    head, dot, rest = name.partition(".")
-    if not dot:
-        return None
+    head, *steps = name.split(".")
     inner = row[head] if head in row else meta.get(head) if isinstance(meta, Mapping) else None
-    return _value(inner, rest) if isinstance(inner, Mapping) else None
+    return _inside(inner, steps) if steps else None
+
+
+def _inside(value: Any, steps: list[str]) -> Any:
+    """Return what lies at the end of ``steps``; on a list a number picks an item."""
+    if not steps:
+        return value
+    if isinstance(value, Mapping):
+        whole = ".".join(steps)
+        return value[whole] if whole in value else _inside(value.get(steps[0]), steps[1:])
+    if isinstance(value, list) and steps[0].isdecimal() and int(steps[0]) < len(value):
+        return _inside(value[int(steps[0])], steps[1:])
+    return None
 
 
 def _number(value: Any) -> float | None:

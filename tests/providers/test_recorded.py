@@ -42,6 +42,21 @@ def test_fields_of_meta_and_dotted_names_and_other_values_than_text() -> None:
     assert _answer(Recorded(field="raw.name"), id="a", meta=meta).text == "dotted"
 
 
+def test_an_answer_inside_the_reply_of_a_batch_is_found(tmp_path: Path) -> None:
+    body = {"choices": [{"message": {"content": "hi", "v1.2": "x"}}]}
+    path = _write(tmp_path / "batch.jsonl", [{"custom_id": "a", "response": {"body": body}}])
+    for field, text in (("message.content", "hi"), ("message.v1.2", "x")):
+        recorded = Recorded(field=f"response.body.choices.0.{field}", path=path, on="custom_id")
+        assert _answer(recorded, id="a", meta={"custom_id": "a"}).text == text
+    for field in (
+        "response.body.choices.1.message",
+        "response.body.choices.x",
+        "response.body.choices.0.message.content.x",
+    ):
+        with pytest.raises(PermanentError, match="no recorded output"):
+            _answer(Recorded(field=field, path=path, on="custom_id"), id="a", meta={"custom_id": "a"})
+
+
 @pytest.mark.parametrize("sample", [{"id": "q7"}, {"id": "q7", "output": None}])
 def test_a_row_without_output_is_an_error_that_names_it(sample: dict[str, Any]) -> None:
     with pytest.raises(PermanentError, match="no recorded output for 'q7': looked for the field 'output'") as caught:
