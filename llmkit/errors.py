@@ -145,6 +145,8 @@ class RequestError(Exception):
     Attributes:
         kind: A short class for counting: ``timeout``, ``http_500``, ``malformed``, ``empty``, ``connection``...
         status: The HTTP status, where there was one.
+        attempts: How often the request was sent; the engine sets it.
+        tokens: What the attempt took although it gave no answer, as ``(in, out, cached)``; None where nothing was said.
     """
 
     def __init__(self, message: str, *, kind: str = "error", status: int | None = None) -> None:
@@ -152,6 +154,7 @@ class RequestError(Exception):
         self.kind = kind
         self.status = status
         self.attempts = 0
+        self.tokens: tuple[int | None, int | None, int | None] | None = None
 
 
 class TransientError(RequestError):

@@ -68,6 +68,7 @@ class Engine:
             self.settings, self.usage, prices=self._prices, clock=clock or SystemClock(), seed=seed, observe=observe
         )
         self._flights: dict[str, asyncio.Future[Response | Exception | None]] = {}
+        self._unsized: set[str] = set()  # paid before, and nobody said how many tokens: the request gives an estimate
         self._count_paid()
 
     @property
@@ -103,6 +104,9 @@ class Engine:
         while True:
             known = self._recall.get(lane, key)
             if known is not None:
+                if key in self._unsized:
+                    self._unsized.remove(key)
+                    self._sender.spend_estimate(lane, request, known[1])
                 return self._reused(lane, *known)
             flight = self._flights.get(key)
             if flight is None:
@@ -185,7 +189,7 @@ class Engine:
                 continue
             seen.add(key)
             counts["sent"] += 1
-            size = estimate_tokens(request, lane.answer)
+            size = estimate_tokens(request, lane.answer, lane.answers)
             tokens_in += size[0]
             tokens_out += size[1]
             if has_price(lane, request):
@@ -195,13 +199,16 @@ class Engine:
 
     def _count_paid(self) -> None:
         usage, budget = self.usage, self._sender.budget
-        for response in self._recall.paid():
-            tokens_in, tokens_out = response.tokens_in or 0, response.tokens_out or 0
-            usage.tokens_in += tokens_in
-            usage.tokens_out += tokens_out
+        for key, response in self._recall.paid():
+            tokens_in, tokens_out = response.tokens_in, response.tokens_out
+            known = tokens_in is not None and tokens_out is not None
+            usage.tokens_in += tokens_in or 0
+            usage.tokens_out += tokens_out or 0
             usage.cost += response.cost or 0.0
             budget.requests += response.attempts
-            budget.spend(tokens_in + tokens_out, response.cost or 0.0)
+            budget.spend((tokens_in or 0) + (tokens_out or 0) if known else 0, response.cost or 0.0)
+            if budget.limited and not known and response.attempts:
+                self._unsized.add(key)
 
     def _reused(self, lane: Lane, source: Literal["journal", "cache", "flight"], response: Response) -> Response:
         if source == "journal":
@@ -220,7 +227,7 @@ class Engine:
         self._flights[key] = flight
         outcome: Response | Exception | None = None
         try:
-            outcome = await self._sender.send(lane, request)
+            outcome = await self._sender.send(lane, request, lambda paid: self._recall.put_wasted(lane, key, paid))
             try:
                 self._recall.put(lane, key, outcome)
             except ValueError as error:

@@ -40,12 +40,13 @@ class Plan:
     cost: float | None
 
 
-def estimate_tokens(request: Request, answer: int | None = None) -> tuple[int, int]:
+def estimate_tokens(request: Request, answer: int | None = None, answers: int = 1) -> tuple[int, int]:
     """Return estimated ``(tokens_in, tokens_out)``: a token for four bytes of text, and what ``max_tokens`` allows.
 
     Args:
         request: The request.
         answer: Tokens of one answer where the request sets no ``max_tokens``; `ANSWER` by default.
+        answers: Answers where the request sets no ``n``.
     """
     prompt = sum(_message_size(message) for message in request.messages)
     tokens_in = -(-prompt // _CHARACTERS) + _MESSAGE * len(request.messages)
@@ -55,7 +56,7 @@ def estimate_tokens(request: Request, answer: int | None = None) -> tuple[int, i
         return sum(tokens_in + _tokens(text) for text in request.texts), 0
     params = request.params
     limit = params.get("max_completion_tokens") or params.get("max_tokens") or answer or ANSWER
-    return tokens_in, int(limit) * int(params.get("n") or 1)
+    return tokens_in, int(limit) * int(params.get("n") or answers)
 
 
 def _size(text: str) -> int:
@@ -93,9 +94,9 @@ class Experience:
         self._tokens_in = 0
         self._tokens_out = 0
 
-    def expect(self, request: Request, answer: int | None) -> tuple[int, int]:
+    def expect(self, request: Request, answer: int | None, answers: int) -> tuple[int, int]:
         """Return ``(tokens_in, tokens_out)``: the static estimate, corrected once enough answers were seen."""
-        tokens_in, tokens_out = estimate_tokens(request, answer)
+        tokens_in, tokens_out = estimate_tokens(request, answer, answers)
         if self._answers < _SEEN:
             return tokens_in, tokens_out
         if self._estimated_in:

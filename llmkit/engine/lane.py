@@ -21,6 +21,8 @@ class Lane:
         provider: The provider.
         identity: What makes it answer as it does; the first part of every content key.
         model: The provider's model, for prices; empty where it has none.
+        answer: The longest answer the provider allows, in tokens; None where it does not say.
+        answers: Answers it asks for with each request.
         active: Attempts in flight.
         paused_until: Nothing starts before this time, because the server said so.
         reached: Whether the server has ever replied, if only with an error.
@@ -30,6 +32,7 @@ class Lane:
     __slots__ = (
         "active",
         "answer",
+        "answers",
         "cacheable",
         "complete",
         "concurrency",
@@ -54,7 +57,8 @@ class Lane:
         self.cacheable = bool(getattr(provider, "cacheable", False))
         self.journaled = bool(getattr(provider, "journaled", True))
         self.model = str(getattr(provider, "model", "") or "")
-        self.answer = _answer_limit(provider)
+        self.answer = _positive(provider, "max_completion_tokens") or _positive(provider, "max_tokens")
+        self.answers = _positive(provider, "n") or 1
         self.priced: set[str] = set()
         self.active = 0
         self.reached = False
@@ -84,9 +88,6 @@ class Lane:
             self.tokens.take(now, tokens)
 
 
-def _answer_limit(provider: Provider) -> int | None:
-    for name in ("max_completion_tokens", "max_tokens"):
-        limit = getattr(provider, name, None)
-        if isinstance(limit, int) and limit > 0:
-            return limit
-    return None
+def _positive(provider: Provider, name: str) -> int | None:
+    value = getattr(provider, name, None)
+    return value if isinstance(value, int) and value > 0 else None

@@ -42,8 +42,17 @@ class Recall:
         if self._cache is not None and lane.cacheable:
             self._cache.put(key, response)
 
-    def paid(self) -> Iterator[Response]:
-        """Yield what this run had paid for before it was interrupted, if the journal can say."""
+    def put_wasted(self, lane: Lane, key: str, paid: Response) -> None:
+        """Remember what an attempt took that gave no answer, so that the totals of a resumed run hold it."""
+        if self._journal is None or not lane.journaled:
+            return
+        number = 1
+        while self._journal.get(f"{key}/wasted/{number}") is not None:
+            number += 1
+        self._journal.put(f"{key}/wasted/{number}", paid)
+
+    def paid(self) -> Iterator[tuple[str, Response]]:
+        """Yield, with its key, what this run had paid for before it was interrupted, if the journal can say."""
         journal = self._journal
         keys = getattr(journal, "keys", None)
         if journal is None or keys is None:
@@ -51,4 +60,4 @@ class Recall:
         for key in list(keys()):
             response = journal.get(key)
             if response is not None:
-                yield response
+                yield key, response

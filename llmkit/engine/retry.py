@@ -45,9 +45,9 @@ class History:
 class RetryPolicy:
     """At most ``max_retries`` after faults; answers 429 are waited out for ``patience`` seconds.
 
-    A server's own wish (Retry-After) is never undercut. After a 429 it replaces the backoff, with a little jitter so
-    that not everybody comes back at the same moment; one that exceeds the patience ends the request at once, because
-    waiting for less would be asking too early.
+    A server's own wish (Retry-After) is never undercut; one that exceeds the patience ends the request at once, because
+    waiting for less would be asking too early. After a 429 it replaces the backoff, with a little jitter so that not
+    everybody comes back at the same moment.
     """
 
     max_retries: int = 5
@@ -64,6 +64,6 @@ class RetryPolicy:
             delay = wish + self.wait.delay(1 if wish else history.limited, rng)
             return delay if now + delay - history.limited_since <= self.patience else None
         history.faults += 1
-        if history.faults > self.max_retries:
+        if history.faults > self.max_retries or wish > self.patience:
             return None
         return max(wish, self.wait.delay(history.faults, rng))

@@ -64,8 +64,13 @@ class Sender:
         self.gate = Gate(settings, clock, self.budget)
         self._estimates = settings.tokens_per_minute is not None or self.budget.limited
 
-    async def send(self, lane: Lane, request: Request) -> Response:
+    async def send(self, lane: Lane, request: Request, wasted: Callable[[Response], None] | None = None) -> Response:
         """Return the answer, with cost and attempts filled in.
+
+        Args:
+            lane: Whom to ask.
+            request: What to ask.
+            wasted: Told of each attempt that was paid for and gave no answer: a response of 0 attempts, without text.
 
         Raises:
             RequestError: it failed for good.
@@ -88,10 +93,12 @@ class Sender:
                 response = await self._attempt(lane, request)
                 return self._account(lane, request, response, ticket, attempts)
             except TransientError as error:
+                self._count_wasted(lane, request, error, wasted)
                 history = history or History()
                 history.attempts = attempts
                 due = self._again(lane, error, ticket, history)
             except RequestError as error:
+                self._count_wasted(lane, request, error, wasted)
                 self._given_up(lane, error, attempts)
                 if isinstance(error, UnauthorizedError):
                     reason = _refused(lane, error)
@@ -114,6 +121,11 @@ class Sender:
             raise TransientError(f"no answer {limit}", kind="timeout") from error
         except ConnectionError as error:
             raise TransientError(f"the connection failed: {error}", kind="connection") from error
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise PermanentError("the target cancelled itself", kind="exception") from error
         except Exception as error:
             raise PermanentError(f"{type(error).__name__}: {error}", kind="exception") from error
 
@@ -146,7 +158,7 @@ class Sender:
         usage.tokens_out += tokens_out or 0
         cost = response.cost
         if cost is None and has_price(lane, request):
-            cost = self._price(lane, request, response)
+            cost = self._price(lane, request, response.model, (tokens_in, tokens_out, response.tokens_cached))
             usage.unpriced += cost is None
         usage.cost += cost or 0.0
         if self._estimates:
@@ -169,6 +181,27 @@ class Sender:
             self._observe(Answered(lane.identity, response))
         return response
 
+    def _count_wasted(
+        self, lane: Lane, request: Request, error: RequestError, wasted: Callable[[Response], None] | None
+    ) -> None:
+        """Count what an attempt took that gave no answer: an empty one is paid for like any other."""
+        if error.tokens is None:
+            return
+        tokens_in, tokens_out, tokens_cached = error.tokens
+        cost = self._price(lane, request, "", error.tokens) if has_price(lane, request) else None
+        self._usage.tokens_in += tokens_in or 0
+        self._usage.tokens_out += tokens_out or 0
+        self._usage.cost += cost or 0.0
+        if self._estimates:
+            self.budget.spend((tokens_in or 0) + (tokens_out or 0), cost or 0.0)
+        if wasted is not None:
+            wasted(Response("", tokens_in, tokens_out, tokens_cached, cost=cost, attempts=0))
+
+    def spend_estimate(self, lane: Lane, request: Request, response: Response) -> None:
+        """Take from the budget what an answer of unknown size, paid before the run was interrupted, may have taken."""
+        ticket = self._ticket(lane, request)
+        self.budget.spend(ticket.tokens, ticket.cost if response.cost is None else 0.0)
+
     def _given_up(self, lane: Lane, error: RequestError, attempts: int) -> RequestError:
         error.attempts = attempts
         self._usage.failed += 1
@@ -181,7 +214,9 @@ class Sender:
         """Halt when nobody is there: retrying every row of a long run against a dead endpoint would take hours."""
         if error.status is not None:
             lane.reached, lane.lost = True, 0
-        elif error.kind in _NOBODY:
+        elif error.kind not in _NOBODY:
+            lane.lost = 0
+        else:
             lane.lost += 1
             if lane.lost >= (LOST_AFTER_REPLIES if lane.reached else LOST_AT_FIRST):
                 self.halt(
@@ -203,15 +238,16 @@ class Sender:
             self.require_price(lane, request.model)
         if not self._estimates:
             return Ticket(lane)
-        size = lane.experience.expect(request, lane.answer)
+        size = lane.experience.expect(request, lane.answer, lane.answers)
         model = request.model or lane.model
         cost = self._prices.cost(model, *size) if model and self._max_cost is not None else None
         return Ticket(lane, float(sum(size)), cost or 0.0)
 
-    def _price(self, lane: Lane, request: Request, response: Response) -> float | None:
-        usage = (response.tokens_in, response.tokens_out, response.tokens_cached)
-        cost = self._prices.cost(request.model or lane.model, *usage)
-        return cost if cost is not None or not response.model else self._prices.cost(response.model, *usage)
+    def _price(
+        self, lane: Lane, request: Request, answered: str, tokens: tuple[int | None, int | None, int | None]
+    ) -> float | None:
+        cost = self._prices.cost(request.model or lane.model, *tokens)
+        return cost if cost is not None or not answered else self._prices.cost(answered, *tokens)
 
     def require_price(self, lane: Lane, model: str) -> None:
         """Refuse a model of unknown price where a ``max_cost`` has to be kept."""

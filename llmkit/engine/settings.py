@@ -31,7 +31,8 @@ class Settings:
         max_cost: US dollars for the whole run; what the run paid before a crash counts.
         max_tokens: Tokens (prompt and answer) for the whole run, likewise.
         max_requests: Attempts sent in the whole run, likewise.
-        patience: Seconds one request waits out answers 429 before it is given up.
+        patience: Seconds one request waits out answers 429 before it is given up; also the longest wait that is granted
+            to a server which asks for one after any other failure.
 
     Raises:
         ConfigError: every value that is out of range, by its key.

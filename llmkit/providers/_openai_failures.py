@@ -105,6 +105,7 @@ def classify(  # noqa: PLR0911 - one return a class of failure
         )
     if status == 429:  # noqa: PLR2004
         wait = retry_after(headers)
+        wait = reset_after(headers) if wait is None else wait
         return RateLimitedError(message, kind="http_429", status=status, retry_after=wait)
     if status in _TRANSIENT or status >= 500:  # noqa: PLR2004
         return TransientError(message, kind=f"http_{status}", status=status, retry_after=retry_after(headers))
@@ -124,9 +125,8 @@ def short(text: str) -> str:
 def retry_after(headers: Mapping[str, str], now: Callable[[], float] = time) -> float | None:
     """Return the seconds that the server asks to wait, or None.
 
-    Read in this order: ``retry-after-ms`` (Azure), ``Retry-After`` in seconds or as an HTTP date (taken against the
-    server's own ``Date`` where it sends one, so that a wrong clock here does no harm), then the reset times of
-    the ``x-ratelimit-*`` limits that are used up (of all limits, where it does not say which).
+    ``retry-after-ms`` (Azure), or ``Retry-After`` in seconds or as an HTTP date (taken against the server's own
+    ``Date`` where it sends one, so that a wrong clock here does no harm).
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
@@ -138,8 +138,16 @@ def retry_after(headers: Mapping[str, str], now: Callable[[], float] = time) -> 
             date = _date(written)
             here = _date(headers.get("date", ""))
             seconds = None if date is None else max(0.0, date - (now() if here is None else here))
-        if seconds is not None:
-            return seconds
+        return seconds
+    return None
+
+
+def reset_after(headers: Mapping[str, str], now: Callable[[], float] = time) -> float | None:
+    """Return the seconds until a rate limit is reset, or None: what a 429 without ``Retry-After`` means.
+
+    Of the ``x-ratelimit-*`` limits those that are used up count; all, where it does not say which. Servers send them
+    with every answer, so they say nothing about an error 500.
+    """
     waits: dict[bool, list[float]] = {True: [], False: []}
     for what in ("requests", "tokens"):
         wait = _reset(headers.get(f"x-ratelimit-reset-{what}"), now)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from llmkit.errors import PermanentError, TransientError
+from llmkit.errors import PermanentError, RequestError, TransientError
 from llmkit.providers import _openai_logprobs, _openai_sse
 from llmkit.providers._openai_failures import Reply, failure, failure_in_success, short
 from llmkit.providers._openai_wire import content_text, prompt_text
@@ -46,7 +46,8 @@ class Reader:
 
         Raises:
             TransientError: the status says so, the body is no answer (``malformed``), or the answer is ``empty``.
-            PermanentError: the status says so, the content filter refused, or the server cannot do what is asked.
+            PermanentError: the status says so, the content filter refused, the token limit left no answer, or the
+                server cannot do what is asked.
         """
         if reply.status != _OK:
             raise failure(reply, name=self.name, scrub=self.scrub)
@@ -93,9 +94,10 @@ class Reader:
         if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
             raise ValueError("tool_calls that are not a list of objects")
         finish = str(first.get("finish_reason") or "")
-        if not calls and not any(texts):
-            self._refuse_empty(finish)
         tokens_in, tokens_out, tokens_cached, extra = _usage(data)
+        if not calls and not any(texts) and (refused := self._empty(finish)) is not None:
+            refused.tokens = (tokens_in, tokens_out, tokens_cached)
+            raise refused
         _keep(extra, message)
         return Response(
             text=texts[0],
@@ -111,12 +113,18 @@ class Reader:
             latency=perf_counter() - started,
         )
 
-    def _refuse_empty(self, finish: str) -> None:
+    def _empty(self, finish: str) -> RequestError | None:
+        """Return the failure that an answer without text is, or None where the user takes it as an answer."""
         if finish == "content_filter":
             message = f"{self.name} withheld the answer by its content filter"
-            raise PermanentError(message, kind="content_filter", status=_OK)
-        if finish != "length" and not self.allow_empty:
-            raise TransientError(f"{self.name} sent an empty answer (finish: {finish or 'not given'})", kind="empty")
+            return PermanentError(message, kind="content_filter", status=_OK)
+        if self.allow_empty:
+            return None
+        if finish == "length":
+            message = f"{self.name} used up the token limit before it said anything; raise max_tokens"
+            return PermanentError(message, kind="empty", status=_OK)
+        message = f"{self.name} sent an empty answer (finish: {finish or 'not given'})"
+        return TransientError(message, kind="empty")
 
     def _loglikelihoods(self, request: Request, data: dict[str, Any], started: float) -> Response:
         choices = sorted(data["choices"], key=lambda choice: choice.get("index") or 0)

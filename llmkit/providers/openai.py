@@ -97,7 +97,8 @@ class Openai:
         extra: Any other body field, passed through: ``{top_k: 40}``.
         transport: ``lean``, or ``sdk`` for the official client.
         client: ``module:function`` that returns a configured ``AsyncOpenAI`` or ``AsyncAzureOpenAI`` (implies ``sdk``).
-        allow_empty: Take an answer without text as an answer; else it is asked again, and in the end an error.
+        allow_empty: Take an answer without text as an answer; else it is asked again, and in the end an error. One that
+            the token limit left empty is an error at once.
     """
 
     cacheable: ClassVar[bool] = True

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from llmkit.errors import MissingKeyError, PermanentError, RateLimitedError, RequestError, TransientError
 from llmkit.providers import _openai_sse
 from llmkit.providers._openai_endpoint import OFFICIAL, Endpoint, address_problem, is_local, resolve
-from llmkit.providers._openai_failures import Reply, failure, retry_after
+from llmkit.providers._openai_failures import Reply, failure, reset_after, retry_after
 from llmkit.providers._openai_http import proxy_of
 from llmkit.providers._openai_logprobs import UnsupportedError, loglikelihood
 from llmkit.providers._openai_read import Reader
@@ -56,7 +56,7 @@ def test_any_body_is_a_response_or_a_request_error(body: bytes, kind: str) -> No
         response = read(body, kind, texts=("a",))
     except RequestError:
         return
-    assert response.text or response.finish == "length"
+    assert response.text
 
 
 _KEYS = [
@@ -213,7 +213,7 @@ def test_no_stream_crashes_the_reader(tail: bytes) -> None:
 def test_reset_times_are_read_as_durations(days: int, hours: int, minutes: int, seconds: int, ms: int) -> None:
     text = f"{days}d{hours}h{minutes}m{seconds}s{ms}ms"
     wanted = days * 86400 + hours * 3600 + minutes * 60 + seconds + ms / 1000
-    assert retry_after({"x-ratelimit-reset-requests": text}) == pytest.approx(wanted)
+    assert reset_after({"x-ratelimit-reset-requests": text}) == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize(
@@ -229,6 +229,16 @@ def test_reset_times_are_read_as_durations(days: int, hours: int, minutes: int, 
         ({"retry-after": "Thu, 01 Jan 1970 00:00:10 GMT"}, 0.0),
         ({"retry-after": "Thu, 01 Jan 2026 00:00:10 GMT", "date": "Thu, 01 Jan 2026 00:00:02 GMT"}, 8.0),
         ({"retry-after": "Thu, 99 Jan 2026 00:00:10 GMT"}, None),
+    ],
+)  # fmt: skip
+def test_retry_after_in_all_its_forms(headers: dict[str, str], wait: float | None) -> None:
+    assert retry_after(headers, now=lambda: 60.0) == wait
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({}, None),
         ({"x-ratelimit-reset-requests": "8s", "x-ratelimit-reset-tokens": "6m0s"}, 8.0),
         ({"x-ratelimit-reset-requests": "8s", "x-ratelimit-reset-tokens": "6m0s", "x-ratelimit-remaining-tokens": "0"}, 360.0),
         ({"x-ratelimit-reset-tokens": "20ms"}, 0.02),
@@ -237,13 +247,24 @@ def test_reset_times_are_read_as_durations(days: int, hours: int, minutes: int, 
         ({"x-ratelimit-reset-tokens": ""}, None),
     ],
 )  # fmt: skip
-def test_retry_after_in_all_its_forms(headers: dict[str, str], wait: float | None) -> None:
-    assert retry_after(headers, now=lambda: 60.0) == wait
+def test_a_429_without_retry_after_waits_for_the_limits_to_be_reset(
+    headers: dict[str, str], wait: float | None
+) -> None:
+    assert reset_after(headers, now=lambda: 60.0) == wait
+
+
+@pytest.mark.parametrize(("status", "wait"), [(429, 432.0), (500, None), (503, None), (408, None)])
+def test_the_reset_of_a_rate_limit_delays_nothing_but_a_429(status: int, wait: float | None) -> None:
+    """OpenAI sends these headers with every answer; a retry after an error 500 need not wait for seven minutes."""
+    headers = {"x-ratelimit-reset-requests": "7m12s", "x-ratelimit-remaining-requests": "199"}
+    error = failure(Reply(status, headers, b"{}"), name="h", scrub=str)
+    assert isinstance(error, TransientError)
+    assert error.retry_after == wait
 
 
 def test_reset_times_may_be_unix_times() -> None:
     for text in ("1700000030", "1700000030000"):
-        assert retry_after({"x-ratelimit-reset-tokens": text}, now=lambda: 1.7e9) == 30
+        assert reset_after({"x-ratelimit-reset-tokens": text}, now=lambda: 1.7e9) == 30
 
 
 @pytest.mark.parametrize(
@@ -472,3 +493,24 @@ def test_vllms_prompt_logprobs(first: Any) -> None:
     found = loglikelihood({"text": "", "prompt_logprobs": entries}, "The", " sky is")
     assert (found.logprob, found.tokens, found.greedy) == (-1.75, 2, False)
     assert loglikelihood({"prompt_logprobs": entries}, "The sky", " is").greedy
+
+
+# --- empty answers
+
+
+@pytest.mark.parametrize(
+    ("finish", "kind", "error"),
+    [
+        ("stop", "empty", TransientError),
+        ("length", "empty", PermanentError),
+        ("content_filter",) * 2 + (PermanentError,),
+    ],
+)
+def test_an_answer_without_text_is_an_error_that_says_what_it_took(
+    finish: str, kind: str, error: type[RequestError]
+) -> None:
+    body = answer(message={"content": ""}, finish_reason=finish)
+    body["usage"] = {"prompt_tokens": 7, "completion_tokens": 4096}
+    with pytest.raises(error) as caught:
+        read(json.dumps(body).encode())
+    assert (caught.value.kind, caught.value.tokens) == (kind, (7, 4096, None))
