@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from llmkit.cli._streams import say
+from llmkit.text.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,7 @@ def explain(error: LlmkitError) -> None:
     if error.run_path:
         lines.append(f"kept: {error.done:,} of {error.total:,} outputs in {error.run_path}")
         lines.append(f"to continue, run the same command again: {command_line()}")
-    say("\n".join(lines))
+    say(visible("\n".join(lines)))
 
 
 def command_line() -> str:

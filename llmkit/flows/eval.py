@@ -150,6 +150,7 @@ def _collect(setup: Setup, options: Options, folder: RunFolder, recorder: Record
             observe=options.observe,
         )
         run_loop(_ask_all(setup, engine, recorder, options))
+        recorder.require_an_answer()
     for warning in _warnings(setup, cache):
         _tell(options, Warned(warning))
     return engine.usage.as_dict()
@@ -276,7 +277,7 @@ def _close_unfinished(folder: RunFolder, recorder: Recorder, error: BaseExceptio
         status = "interrupted"
     if isinstance(error, LlmkitError):
         error.run_path = str(folder.path)
-        error.done, error.total = recorder.done, recorder.total
+        error.done, error.total = recorder.answered, recorder.total
     try:
         recorder.close()
         folder.mark(status)

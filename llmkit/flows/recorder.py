@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from llmkit.engine import Event
+from llmkit.errors import InfrastructureError
 from llmkit.flows.examples import Examples
 from llmkit.flows.recorded_run import RecordedRun
 from llmkit.flows.setup import Setup
@@ -38,6 +39,7 @@ class Recorder:
         self.total = setup.census.rows * config.repeats
         self.done = 0
         self.errors: Counter[str] = Counter()
+        self._first_failure = ""
         self.tallies = [Tally(name, metric) for name, metric in setup.metrics.items()]
         self._batched = [tally for tally in self.tallies if tally.batch]
         self._together = [tally for tally in self.tallies if tally.over_repeats]
@@ -57,6 +59,7 @@ class Recorder:
         self._outputs.write(output)
         if output.error is not None:
             self.errors[output.error.kind] += 1
+            self._first_failure = self._first_failure or output.error.message
         scores = [tally.add(row, sample, output) for tally in self._one_by_one]
         if self._together:
             scores += self._over_repeats(row, sample, output)
@@ -68,6 +71,24 @@ class Recorder:
         if self.clusters is not None:
             self.clusters.add(sample)
         self.done += 1
+
+    @property
+    def answered(self) -> int:
+        """How many outputs are answers; the others are failures that stand in their place."""
+        return self.done - self.errors.total()
+
+    def require_an_answer(self) -> None:
+        """Refuse to call a run complete of which nothing arrived: a wrong address or model, a broken bot.
+
+        Raises:
+            InfrastructureError: every output failed; the run stays unfinished, so that the same command continues it.
+        """
+        if self.done and not self.answered:
+            what = "the only output" if self.done == 1 else f"all {self.done:,} outputs"
+            raise InfrastructureError(
+                f"No answer arrived: {what} failed, the first because {self._first_failure.rstrip('.')}. "
+                "Mend that and run the same command again."
+            )
 
     def _over_repeats(self, row: int, sample: Sample, output: Output) -> list[Score]:
         self._repeats.append(output)

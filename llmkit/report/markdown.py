@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from llmkit.report._words import arrow, heading, interval, number, percent, short, spent, trouble
+from llmkit.text.visible import visible
 from llmkit.types import Run
 
 
@@ -38,7 +39,7 @@ def markdown_report(run: Run, examples: Sequence[Mapping[str, str]] = ()) -> str
         f"- `{' '.join(entry['signature'].split()).replace('`', chr(39))}`" for entry in summary["scores"].values()
     ]
     lines += ["", *_facts(manifest), ""]
-    return "\n".join(lines)
+    return visible("\n".join(lines))
 
 
 def _slice(field: str, found: Mapping[str, Any], scores: Mapping[str, Any]) -> list[str]:

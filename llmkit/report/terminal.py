@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llmkit.report._words import arrow, heading, interval, number, percent, spent, trouble
+from llmkit.text.visible import visible
 from llmkit.types import Run
 
 if TYPE_CHECKING:
@@ -19,11 +20,11 @@ def print_report(run: Run, console: Console) -> None:
     from rich.text import Text
 
     manifest, summary = run.manifest, run.summary
-    console.print(Text(heading(manifest, summary), style="bold"))
+    console.print(Text(visible(heading(manifest, summary)), style="bold"))
     console.print()
     console.print(_scores(summary))
     for line in trouble(summary):
-        console.print(Text(f"! {line}", style="yellow"))
+        console.print(Text(visible(f"! {line}"), style="yellow"))
     for field, found in summary["slices"].items():
         console.print()
         console.print(_slice(field, found, summary["scores"]))
@@ -35,8 +36,8 @@ def print_report(run: Run, console: Console) -> None:
             console.print(table)
     console.print()
     for entry in summary["scores"].values():
-        console.print(Text(str(entry["signature"]), style="dim"), soft_wrap=True)
-    console.print(Text(spent(manifest), style="dim"))
+        console.print(Text(visible(str(entry["signature"])), style="dim"), soft_wrap=True)
+    console.print(Text(visible(spent(manifest)), style="dim"))
 
 
 def _scores(summary: Mapping[str, Any]) -> Table:
@@ -92,4 +93,4 @@ def _text(text: str) -> Text:
     """Return text that rich shows as it is: model output may hold what looks like markup."""
     from rich.text import Text
 
-    return Text(text)
+    return Text(visible(text))
