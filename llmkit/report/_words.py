@@ -43,6 +43,13 @@ def _bare(value: float, entry: Mapping[str, Any]) -> str:
     return f"{value:,.{max(decimals, 0)}f}"
 
 
+def plain(value: Any) -> str:
+    """Return a cell of a metric's own table as text: three decimals, whole numbers grouped, a dash where None."""
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
 def percent(share: float) -> str:
     """Return a share as a percentage that never rounds up to 100."""
     if share >= 1:
@@ -109,6 +116,10 @@ def trouble(summary: Mapping[str, Any]) -> list[str]:
         if entry["skipped"]:
             why = _reasons(entry, skip="no output")
             lines.append(f"{name} did not apply to {plural(entry['skipped'], 'output')}{why}")
+        lines.extend(f"{name}: {warning}" for warning in (entry.get("details") or {}).get("warnings", ()))
+        why_not = (entry.get("details") or {}).get("no_value")
+        if why_not:
+            lines.append(f"{name} has no value: {why_not}")
         own = {reason: n for reason, n in entry["reasons"].items() if reason.startswith(f"{name} ")}
         lines.extend(f"{plural(n, 'output')} not scored: {reason}" for reason, n in own.items())
     gate = summary.get("gate", {}).get("coverage")

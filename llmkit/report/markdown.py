@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from llmkit.report._words import arrow, heading, interval, number, percent, short, spent, trouble
+from llmkit.report._words import arrow, heading, interval, number, percent, plain, short, spent, trouble
 from llmkit.text.visible import visible
 from llmkit.types import Run
 
@@ -76,6 +76,10 @@ def _details(name: str, details: Mapping[str, Any] | None) -> list[str]:
             for label, row in zip(confusion["gold"], confusion["matrix"], strict=True)
         ]
         lines += _table([r"gold \ predicted", *map(_cell, confusion["predicted"])], rows)
+    for table in details.get("tables", ()):
+        lines += ["", f"{_cell(table['title'])}:", ""] if table["title"] else [""]
+        lines += _table([_cell(head) for head in table["columns"]], [list(map(_plain, row)) for row in table["rows"]])
+    lines += [line for note in details.get("notes", ()) for line in ("", _cell(note))]
     return lines
 
 
@@ -106,9 +110,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _plain(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else _cell(str(value))
+    return _cell(plain(value))
 
 
 def _cell(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from llmkit.report._words import arrow, heading, interval, number, percent, spent, trouble
+from llmkit.report._words import arrow, heading, interval, number, percent, plain, spent, trouble
 from llmkit.text.visible import visible
 from llmkit.types import Run
 
@@ -34,6 +34,8 @@ def print_report(run: Run, console: Console) -> None:
         for table in _details(name, entry.get("details") or {}):
             console.print()
             console.print(table)
+        for note in (entry.get("details") or {}).get("notes", ()):
+            console.print(Text(f"{name}: {note}", style="dim"))
     console.print()
     for entry in summary["scores"].values():
         console.print(Text(visible(str(entry["signature"])), style="dim"), soft_wrap=True)
@@ -70,6 +72,12 @@ def _details(name: str, details: Mapping[str, Any]) -> list[Table]:
         table = _table([f"{name}: gold \\ predicted", *confusion["predicted"]])
         for label, row in zip(confusion["gold"], confusion["matrix"], strict=True):
             table.add_row(*map(_text, [label, *(f"{n:,}" for n in row)]))
+        tables.append(table)
+    for small in details.get("tables", ()):
+        heads = [": ".join(filter(None, (name, small["title"], small["columns"][0]))), *small["columns"][1:]]
+        table = _table(heads)
+        for row in small["rows"]:
+            table.add_row(*map(_text, map(plain, row)))
         tables.append(table)
     return tables
 
