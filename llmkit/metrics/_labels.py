@@ -68,29 +68,37 @@ class LabelFields:
         name = self._plain(text)
         return self._known.get(name, name)
 
-    def gold_and_predicted(self, sample: Sample, output: Output) -> tuple[str, str] | Skipped:
-        """Return the gold label and the predicted one, or why there is no gold label."""
+    def known(self, sample: Sample) -> Mapping[str, str]:
+        """Return the known labels of a row, by normalised spelling; empty where every label is known."""
+        return _names_of_choices(sample.choices, self._plain) if sample.choices and not self.labels else self._known
+
+    def gold(self, sample: Sample) -> str | Skipped:
+        """Return the gold label under the name it is counted by, or why there is none."""
         gold = _gold_text(sample)
         if isinstance(gold, Skipped):
             return gold
-        choices = sample.choices if not self.labels else ()
-        known = _names_of_choices(choices, self._plain) if choices else self._known
-        if not known:
-            return self._free(gold, output.text or "")
-        name = letter(sample.answer) if choices and isinstance(sample.answer, int) else known.get(self._plain(gold))
-        if name is None:
-            return Skipped("the gold label is none of the known labels")
-        return name, self._predicted(output.text or "", known, choices)
+        if sample.choices and not self.labels and isinstance(sample.answer, int):
+            return letter(sample.answer)
+        known = self.known(sample)
+        name = self._plain(gold)
+        if known:
+            return known.get(name) or Skipped("the gold label is none of the known labels")
+        return name if name and name != OTHER else Skipped("the gold label is empty")
 
-    def _free(self, gold: str, text: str) -> tuple[str, str] | Skipped:
+    def gold_and_predicted(self, sample: Sample, output: Output) -> tuple[str, str] | Skipped:
+        """Return the gold label and the predicted one, or why there is no gold label."""
+        gold = self.gold(sample)
+        if isinstance(gold, Skipped):
+            return gold
+        known, text = self.known(sample), output.text or ""
+        if known:
+            return gold, self._predicted(text, known, sample.choices if not self.labels else ())
         if self.extract != "exact":
             return Skipped(f"extract={self.extract} needs known labels: give labels, or choices in the row")
-        name, predicted = self._plain(gold), self._plain(text)
-        if not name or name == OTHER:
-            return Skipped("the gold label is empty")
-        if not predicted or (len(predicted) > LONGEST and predicted != name):
+        predicted = self._plain(text)
+        if not predicted or (len(predicted) > LONGEST and predicted != gold):
             predicted = OTHER
-        return name, predicted
+        return gold, predicted
 
     def _predicted(self, text: str, known: Mapping[str, str], choices: Sequence[str]) -> str:
         plain = self._plain(text)
