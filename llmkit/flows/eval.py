@@ -19,6 +19,7 @@ from llmkit.flows.ask import Asker
 from llmkit.flows.manifest import first_manifest, last_manifest
 from llmkit.flows.recorded_run import RecordedRun
 from llmkit.flows.recorder import Recorder
+from llmkit.flows.rows import checked_rows
 from llmkit.flows.setup import Setup, prepare
 from llmkit.report.markdown import markdown_report
 from llmkit.store import Journal, ResponseCache, RunFolder, Status, at, new_or_resumed
@@ -184,7 +185,7 @@ async def _ask_all(setup: Setup, engine: Engine, recorder: Recorder, options: Op
 
 def tasks(setup: Setup) -> Iterator[tuple[Sample, int]]:
     """Yield every sample as often as it is to be asked, repeats side by side."""
-    for sample in setup.dataset:
+    for sample in checked_rows(setup):
         for repeat in range(setup.config.repeats):
             yield sample, repeat
 

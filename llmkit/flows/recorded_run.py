@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from llmkit.errors import DataError, Problem
+from llmkit.flows.rows import checked_rows
 from llmkit.flows.setup import Setup
 from llmkit.store import open_run
 from llmkit.types import Failure, Output, Sample
@@ -36,7 +37,7 @@ class RecordedRun:
         waiting: dict[tuple[str, int], Output] = {}
         outputs = iter(self._run.outputs)
         found = 0
-        for sample in self._setup.dataset:
+        for sample in checked_rows(self._setup):
             for repeat in range(self._setup.config.repeats):
                 output = _next(waiting, outputs, (sample.id, repeat))
                 found += output is not None

@@ -35,7 +35,7 @@ class Endpoint:
     """
 
     base: str
-    query: str
+    query: str = field(repr=False)
     name: str
     official: bool
     local: bool

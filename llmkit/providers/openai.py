@@ -16,7 +16,7 @@ from time import perf_counter
 from typing import Any, ClassVar, Literal, Protocol
 
 from llmkit.errors import ConfigError, Problem
-from llmkit.hashing import canonical_json
+from llmkit.hashing import canonical_json, digest
 from llmkit.providers._openai_endpoint import DEFAULT_KEY, Endpoint, address_problem, given_address, resolve
 from llmkit.providers._openai_failures import Reply
 from llmkit.providers._openai_read import Reader
@@ -174,7 +174,10 @@ class Openai:
         Unlike the canonical spec it tells endpoints apart that come from ``OPENAI_BASE_URL``, so it is what
         request keys should be made with. It holds no secret.
         """
-        kept: dict[str, Any] = {"base_url": given_address(self.base_url).rstrip("/")}
+        address, _, query = given_address(self.base_url).partition("?")
+        kept: dict[str, Any] = {"base_url": address.rstrip("/")}
+        if query:  # some gateways take the key there
+            kept["query"] = digest(query, 8)
         for f in dataclasses.fields(self):
             if f.init and f.metadata.get("identity", True) and f.name != "base_url":
                 value = getattr(self, f.name)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llmkit import Options, run_eval
-from llmkit.errors import UsageError
+from llmkit.errors import DataError, UsageError
 from llmkit.flows import eval as flow
 from llmkit.store import open_run
 
@@ -45,3 +46,17 @@ def test_a_kill_before_the_first_row_leaves_a_folder_that_can_go_on(
             with pytest.raises(KeyboardInterrupt):
                 run_eval(config, options=Options(out=out))
     assert run_eval(config, options=Options(out=out)).summary["coverage"] == 1.0
+
+
+@pytest.mark.parametrize("change", [1, -1])
+@pytest.mark.parametrize("rescoring", [False, True])
+def test_an_eval_set_that_changes_under_a_run_stops_it(
+    config: Path, tmp_path: Path, change: int, rescoring: bool
+) -> None:
+    """Its numbers would be of other rows than its manifest says."""
+    earlier = Path(run_eval(config, options=Options(out=tmp_path / "earlier")).path)
+    setup = flow.prepare(config, rescoring=rescoring)
+    setup = replace(setup, census=replace(setup.census, rows=setup.census.rows - change))
+    with pytest.raises(DataError, match=r"changed while the run read it: it had \d rows and now has (more than )?\d\."):
+        flow.run_prepared(setup, Options(out=tmp_path / "run", outputs=earlier if rescoring else None))
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text("utf-8"))["status"] == "failed"
