@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from llmkit.metrics import MeanMetric, metric
@@ -26,6 +27,7 @@ class Cost(MeanMetric):
 
     higher_is_better = False
     unit = "$"
+    bounds = (0.0, math.inf)
 
     def score(self, sample: Sample, output: Output) -> float | Skipped:
         """Return the dollars."""

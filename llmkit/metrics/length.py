@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,6 +31,7 @@ class Length(MeanMetric):
 
     higher_is_better = None
     unit = "words"
+    bounds = (0.0, math.inf)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "unit", self.count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,6 +31,7 @@ class Tokens(MeanMetric):
 
     higher_is_better = False
     unit = "tokens"
+    bounds = (0.0, math.inf)
 
     def score(self, sample: Sample, output: Output) -> float | Skipped:
         """Return the number of tokens."""

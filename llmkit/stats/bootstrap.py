@@ -11,7 +11,7 @@ Resamples that are all equal give no interval, as values that do not vary give n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from math import floor, sqrt
+from math import floor, inf, sqrt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llmkit.stats.distributions import t_quantile
@@ -96,7 +96,7 @@ def bootstrap_rows(
 
     With more than `MANY_ROWS` different rows, resampling them a thousand times would take minutes: the interval is then
     that of the delete-a-group jackknife with `GROUPS` random groups (Kott 2001, Journal of Official Statistics 17:521),
-    value +- t(GROUPS - 1) * standard error.
+    value +- t(GROUPS - 1) * standard error, cut to the metric's ``bounds``.
 
     Args:
         table: Columns of one length n >= 1.
@@ -125,16 +125,17 @@ def bootstrap_rows(
     many = getattr(metric, "value_many", None)
     if many is not None and codes is None:
         distinct, counts = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
-        if len(distinct) <= n // 2:
+        if len(distinct) <= min(n // 2, MANY_ROWS):
             small = Table(list(distinct.T), table.vocabulary)
-            weights = rng.multinomial(n, counts / n, size=resamples).astype(np.float64)
-            chunk = _chunk(len(distinct))
-            parts = [many(small, weights[i : i + chunk]) for i in range(0, resamples, chunk)]
+            sizes = _sizes(resamples, len(distinct))
+            parts = [many(small, rng.multinomial(n, counts / n, size=size).astype(np.float64)) for size in sizes]
             return _percentiles(point, np.concatenate(parts), n, unit, level)
     value_of = _weighted(table, columns, many, metric.value_of)
     if count > MANY_ROWS:
         group = _blocks(count, rng, GROUPS)
-        return _jackknife(point, value_of, group if codes is None else group[codes], n, level)
+        bounds = getattr(metric, "bounds", None) or (-inf, inf)
+        groups = group if codes is None else group[codes]
+        return _jackknife(point, value_of, groups, n, unit=unit, level=level, bounds=bounds)
     draws = _draws(count, resamples, rng, width=n)
     parts = [value_of(weights if codes is None else weights[:, codes]) for weights in draws]
     return _percentiles(point, np.concatenate(parts), n, unit, level)
@@ -158,17 +159,28 @@ def _weighted(
     return lambda weights: np.array([one(row) for row in weights])
 
 
-def _jackknife(point: float, value_of: Callable[[Array], Array], group: Array, n: int, level: float) -> Estimate:
+def _jackknife(
+    point: float,
+    value_of: Callable[[Array], Array],
+    group: Array,
+    n: int,
+    *,
+    unit: str,
+    level: float,
+    bounds: tuple[float, float],
+) -> Estimate:
     import numpy as np
 
     values = np.concatenate([value_of((group != left_out).astype(np.float64)[None, :]) for left_out in range(GROUPS)])
-    method = f"jackknife, {GROUPS} groups of rows"
     if np.isnan(values).any():
         return _none(point, n, f"undefined without some of {GROUPS} groups", level)
+    if _equal(float(values.min()), float(values.max())):
+        return _none(point, n, f"the same without any of {GROUPS} groups", level)
     residuals = values - values.mean()
     error = sqrt((GROUPS - 1) / GROUPS * float(residuals @ residuals))
     reach = t_quantile(0.5 + level / 2, GROUPS - 1) * error
-    return Estimate(point, point - reach, point + reach, n, method, level)
+    low, high = max(bounds[0], point - reach), min(bounds[1], point + reach)
+    return Estimate(point, low, high, n, f"jackknife, {GROUPS} groups of {unit}", level)
 
 
 def _draws(n: int, resamples: int, rng: np.random.Generator, width: int | None = None) -> Iterator[Array]:
@@ -178,9 +190,7 @@ def _draws(n: int, resamples: int, rng: np.random.Generator, width: int | None =
     """
     import numpy as np
 
-    chunk = _chunk(max(n, width or 0))
-    for start in range(0, resamples, chunk):
-        size = min(chunk, resamples - start)
+    for size in _sizes(resamples, max(n, width or 0)):
         indices = rng.integers(0, n, size=(size, n))
         counts = np.empty((size, n))
         for row in range(size):
@@ -188,8 +198,10 @@ def _draws(n: int, resamples: int, rng: np.random.Generator, width: int | None =
         yield counts
 
 
-def _chunk(width: int) -> int:
-    return max(1, _CHUNK_BYTES // (8 * width))
+def _sizes(resamples: int, width: int) -> list[int]:
+    """Return how many resamples to hold at a time, each of ``width`` numbers."""
+    chunk = max(1, _CHUNK_BYTES // (8 * width))
+    return [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
 
 
 def _blocks(n: int, rng: np.random.Generator, count: int = BLOCKS) -> Array:
@@ -212,13 +224,17 @@ def _percentiles(point: float, values: Array, n: int, unit: str, level: float) -
     undefined = len(values) - len(defined)
     if undefined * 2 > len(values):
         return _none(point, n, f"undefined in {undefined} of {len(values)} resamples", level)
-    if defined[-1] - defined[0] <= SAME * max(abs(defined[0]), abs(defined[-1])):
+    if _equal(float(defined[0]), float(defined[-1])):
         return _none(point, n, "all resamples are equal", level)
     method = f"bootstrap, {len(values)} resamples" + ("" if unit == "rows" else f" of {unit}")
     if undefined:
         method += f", {undefined} undefined"
     place = floor(round(len(defined) * (1 - level) / 2, 9))
     return Estimate(point, float(defined[place]), float(defined[-1 - place]), n, method, level)
+
+
+def _equal(least: float, most: float) -> bool:
+    return most - least <= SAME * max(abs(least), abs(most))
 
 
 def _none(point: float, n: int, why: str, level: float) -> Estimate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Any
 
 from llmkit.stats.distributions import normal_quantile, t_quantile
@@ -50,14 +50,16 @@ def mean_estimate(
 
     Values that do not vary at all would make an interval of no width, which claims a certainty that no sample gives.
     Where the range of the score is known, Wilson's interval takes its place: of all scores with this mean and range, 0
-    and 1 vary most, so it is wide enough. Where it is not known, there is no interval, and ``method`` says why.
+    and 1 vary most, so it is wide enough. Where it is not known, or has an end only on one side, there is no interval,
+    and ``method`` says why.
 
     Args:
         values: Shape (n,), finite, n >= 1; zeros and ones where ``binary``.
         binary: Whether every value is exactly 0 or 1.
         clusters: Shape (n,), any codes; None where rows are independent.
         level: Of the interval.
-        bounds: The least and greatest score there can be; the interval is cut to it. (0, 1) where ``binary``.
+        bounds: The least and greatest score there can be, an infinity where there is none; the interval is cut to
+            them. (0, 1) where ``binary``.
 
     Raises ValueError where there are no values, or one is not finite.
     """
@@ -121,7 +123,7 @@ def _around(
 def _constant(
     mean: float, n: int, independent: int, why: str, *, level: float, limits: tuple[float, float] | None
 ) -> Estimate:
-    if limits is None:
+    if limits is None or not (isfinite(limits[0]) and isfinite(limits[1])):
         return Estimate(mean, None, None, n, f"none: {why}", level)
     least, span = limits[0], limits[1] - limits[0]
     share = min(1.0, max(0.0, (mean - least) / span))

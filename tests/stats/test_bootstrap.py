@@ -242,6 +242,45 @@ def test_a_metric_without_a_value_has_no_estimate() -> None:
     assert alone.method == "none: one sample"
 
 
+class ShareOfOnes:
+    bounds = (0.0, 1.0)
+
+    def value_of(self, table: Table) -> float | None:
+        return float(np.mean(table.columns[0]))
+
+
+def test_the_jackknife_claims_no_certainty_and_stays_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "MANY_ROWS", 200)
+    right = [1.0] * 1000
+    same = bootstrap_rows(Table([right], [()]), ShareOfOnes())
+    assert same is not None
+    assert (same.value, same.low, same.high) == (1.0, None, None)
+    right[0] = 0.0
+    found = bootstrap_rows(Table([right], [()]), ShareOfOnes())
+    assert found is not None
+    assert found.high == 1.0
+    clustered = bootstrap_rows(Table([right], [()]), ShareOfOnes(), clusters=np.arange(1000) // 2)
+    assert clustered is not None
+    assert clustered.method == "jackknife, 100 groups of clusters"
+
+
+def test_the_memory_of_many_different_label_pairs_is_bounded() -> None:
+    class Many:
+        def value_of(self, table: Table) -> float | None:
+            return 0.5
+
+        def value_many(self, table: Table, weights: Any) -> Any:
+            return weights.mean(axis=1)
+
+    column = [float(i // 2) for i in range(30_000)]
+    tracemalloc.start()
+    try:
+        bootstrap_rows(Table([column], [()]), Many())
+        assert tracemalloc.get_traced_memory()[1] < 120e6  # 1,000 resamples of 15,000 pairs at once would be 240 MB
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [100, 400])
 def test_the_bootstrap_covers_as_it_says(n: int) -> None:

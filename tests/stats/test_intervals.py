@@ -90,6 +90,14 @@ def test_values_that_do_not_vary_claim_no_certainty() -> None:
     assert percent.method == "wilson: all values are equal"
 
 
+def test_a_score_with_an_end_on_one_side_is_cut_there_and_has_no_interval_where_it_does_not_vary() -> None:
+    seconds = mean_estimate(np.array([0.1, 0.1, 5.0]), binary=False, bounds=(0, inf))
+    assert seconds.low == 0
+    assert seconds.high == mean_estimate(np.array([0.1, 0.1, 5.0]), binary=False).high
+    same = mean_estimate(np.full(10, 0.3), binary=False, bounds=(0, inf))
+    assert (same.low, same.high) == (None, None)
+
+
 def test_clusters_that_do_not_vary_count_as_that_many_observations() -> None:
     values, clusters = np.array([0.0, 1.0] * 8), np.repeat(np.arange(8), 2)
     found = mean_estimate(values, binary=True, clusters=clusters)
