@@ -23,7 +23,8 @@ class JsonMatch(MeanMetric):
     several references. Range 0 to 1, higher is better.
 
     The order of keys does not matter, that of arrays does. 1 equals 1.0; true is not 1; texts are compared exactly.
-    An output that is not JSON is an answer, a wrong one: 0. A sample with a reference that is not JSON is skipped.
+    An output that is not JSON is an answer, a wrong one: 0. A sample with a reference that is not JSON, or with none of
+    the ``keys``, is skipped.
 
     Use it for extraction and function arguments. Not to check a shape alone (`json_schema`), nor for fields
     of free text, which need a judge or a text metric.
@@ -67,6 +68,8 @@ class JsonMatch(MeanMetric):
             return Skipped("the reference is not JSON")
         if self.keys and not all(isinstance(value, Mapping) for value in wanted):
             return Skipped("keys are compared, but the reference is not a JSON object")
+        if self.keys and not any(self._cut(value) for value in wanted):
+            return Skipped("the reference has none of the keys that are compared")
         found = json_answer(output.text or "", self.where)
         if found is NOT_JSON or (self.keys and not isinstance(found, Mapping)):
             return 0.0

@@ -104,6 +104,7 @@ def test_what_cannot_be_scored_is_skipped_with_the_reason() -> None:
     assert score(JsonMatch(), "1") == NO_REFERENCE
     assert reason(score(JsonMatch(), "1", "one")) == "the reference is not JSON"
     assert "not a JSON object" in reason(score(JsonMatch(keys=("a",)), "{}", "[1]"))
+    assert "none of the keys" in reason(score(JsonMatch(keys=("anwser",)), '{"answer": 1}', '{"answer": 2}'))
     remote = JsonSchema({"$ref": "http://localhost:1/other.json"})
     assert reason(score(remote, "1")) == "the schema refers to 'http://localhost:1/other.json', which is not in it"
     endless = JsonSchema({"$ref": "#"})
