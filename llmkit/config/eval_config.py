@@ -214,7 +214,7 @@ class EvalConfig(Section):
         default=None, description="Row field whose equal values mark samples that are not independent."
     )
     seed: Annotated[Whole, Field(ge=0)] = Field(default=0, description="Seed of everything that is drawn.")
-    level: Annotated[Number, Field(gt=0, lt=1)] = Field(default=0.95, description="Confidence level of the intervals.")
+    level: Annotated[Number, Field(gt=0, le=0.9999)] = Field(default=0.95, description="Confidence level of the intervals.")
     gate: Gate = Field(default_factory=Gate, description="What must hold for the run to be good.")
     engine: EngineConfig = Field(default_factory=EngineConfig, description="How requests are sent.")
     prices: Annotated[tuple[Text, ...], BeforeValidator(_paths)] = Field(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from llmkit.datasets.census import Census, Missing, census
+from llmkit.datasets.census import Census, Missing, census, field_getter
 from llmkit.datasets.dataset import Dataset
 from llmkit.datasets.few_shot import FewShot, few_shot
 from llmkit.datasets.opening import open_dataset
 
-__all__ = ["Census", "Dataset", "FewShot", "Missing", "census", "few_shot", "open_dataset"]
+__all__ = ["Census", "Dataset", "FewShot", "Missing", "census", "few_shot", "field_getter", "open_dataset"]

@@ -125,7 +125,7 @@ def census(dataset: Dataset, *, fields_needed: Iterable[str] = (), max_problems:
     Raises:
         InfrastructureError: a hub set cannot be fetched.
     """
-    tally = _Tally(dataset, {name: _need(name) for name in fields_needed}, max_problems)
+    tally = _Tally(dataset, {name: field_getter(name) for name in fields_needed}, max_problems)
     fingerprint = ""
     try:
         fingerprint = unordered_digest(tally.digests())
@@ -148,7 +148,11 @@ def census(dataset: Dataset, *, fields_needed: Iterable[str] = (), max_problems:
     )
 
 
-def _need(name: str) -> Callable[[Sample], Any]:
+def field_getter(name: str) -> Callable[[Sample], Any]:
+    """Return a function that takes a sample and returns its field ``name``: ``contexts``, ``category``, ``meta.x.y``.
+
+    None where the sample lacks it. Slices and clusters read with the same function that checks that rows have them.
+    """
     if name == "id":
         return lambda sample: sample.id
     if name in _COUNTED:

@@ -8,7 +8,7 @@ from typing import Any
 
 from llmkit import registry
 from llmkit.errors import UsageError
-from llmkit.flows.summarise import Design, estimate
+from llmkit.flows.summarise import HIGHEST_LEVEL, Design, estimate
 from llmkit.flows.tally import Tally
 from llmkit.types import Estimate, Output, Sample, Score
 
@@ -45,17 +45,19 @@ def score(
         metrics: Specs, as in a config: ``"exact_match"``, ``"rouge(variant='L')"``.
         samples: Whole rows instead of references, for metrics that look at more than those.
         seed: Of bootstrap intervals.
-        level: Of the intervals.
+        level: Of the intervals, above 0 and at most 0.9999.
 
     Returns:
         For each metric, by its canonical spec, a `Scored`.
 
     Raises:
-        UsageError: lengths differ, or both or neither of ``references`` and ``samples`` are given.
+        UsageError: lengths differ, both or neither of ``references`` and ``samples`` are given, or the level is none.
         ConfigError: a metric is unknown or its arguments are wrong.
     """
     if (references is None) == (samples is None):
         raise UsageError("give score() either references or samples")
+    if not 0 < level <= HIGHEST_LEVEL:
+        raise UsageError(f"score() got the level {level}: it is a share, above 0 and at most {HIGHEST_LEVEL}")
     rows = list(samples) if samples is not None else _rows(references or ())
     answers = [_output(item, position) for position, item in enumerate(outputs)]
     if len(rows) != len(answers):

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
 
+from llmkit.errors import LlmkitError
 from llmkit.flows.tally import Codes, Tally
 from llmkit.stats import average_repeats, bootstrap_rows, bootstrap_totals, mean_estimate
 from llmkit.types import Estimate, Table
 
 RESAMPLES = 1000
+"""At least so many; more where the level asks for more."""
+
+HIGHEST_LEVEL = 0.9999
+"""Of an interval: 20,000 resamples still have a value on either side of it."""
+
 SLICE_VALUES = 50
 """A slice table shows its largest values; a field with more is cut, and the summary says by how many."""
 
@@ -59,12 +66,13 @@ def summarise(
         "outputs": {"ok": rows * repeats - failed, "error": failed, "errors": dict(sorted(errors.items()))},
         "coverage": min((entry["coverage"] for entry in scores.values()), default=0.0),
         "scores": scores,
-        "slices": {codes.field: _slice(codes, tallies, design) for codes in slices},
+        "slices": {codes.field: _slice(codes, tallies, design, repeats) for codes in slices},
     }
 
 
 def _scorer(tally: Tally, design: Design) -> dict[str, Any]:
     metric = tally.metric
+    found, details = _of_all(tally, design)
     judged = tally.ok + tally.errors
     entry: dict[str, Any] = {
         "value": None,
@@ -80,18 +88,29 @@ def _scorer(tally: Tally, design: Design) -> dict[str, Any]:
         "method": "",
     }
     method = "no interval"
-    if tally.ok:
-        found = estimate(tally, design)
-        if found is not None:
-            entry |= {"value": found.value, "low": found.low, "high": found.high, "method": found.method}
-            method = found.method
-        details = getattr(metric, "details", None)
-        if details is not None:
-            entry["details"] = details(_table(tally))
+    if found is not None:
+        entry |= {"value": found.value, "low": found.low, "high": found.high, "method": found.method}
+        method = found.method
+    if details is not None:
+        entry["details"] = details
     entry["signature"] = (
         f"{tally.name}|{tally.signature}|n:{tally.ok}|ci:{method}|level:{design.level:g}|seed:{design.seed}"
     )
     return entry
+
+
+def _of_all(tally: Tally, design: Design) -> tuple[Estimate | None, dict[str, Any] | None]:
+    """Return the value and the details of all rows. Where the metric fails over them, it has scored none of them."""
+    if not tally.ok:
+        return None, None
+    make_details = getattr(tally.metric, "details", None)
+    try:
+        return estimate(tally, design), None if make_details is None else make_details(_table(tally))
+    except LlmkitError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a plug-in's fault must not cost the other scores
+        tally.fail_all(error)
+        return None, None
 
 
 def estimate(tally: Tally, design: Design, chosen: Any = None) -> Estimate | None:
@@ -100,6 +119,7 @@ def estimate(tally: Tally, design: Design, chosen: Any = None) -> Estimate | Non
     None where the metric has no value for these rows (one class only, say).
     """
     metric = tally.metric
+    resamples = max(RESAMPLES, ceil(round(2 / (1 - design.level), 6)))
     rows = np.frombuffer(tally.rows, dtype=np.uint32)
     if chosen is not None:
         rows = rows[chosen]
@@ -112,16 +132,17 @@ def estimate(tally: Tally, design: Design, chosen: Any = None) -> Estimate | Non
     together = samples if clusters is None else clusters
     if metric.kind == "totals":
         matrix = np.stack([_column(c, chosen) for c in tally.columns], axis=1)
-        return bootstrap_totals(
+        found = bootstrap_totals(
             matrix,
             _value_many(metric, len(matrix)),
-            resamples=RESAMPLES,
+            resamples=resamples,
             seed=design.seed,
             clusters=together,
             level=design.level,
         )
+        return None if np.isnan(found.value) else found
     return bootstrap_rows(
-        _table(tally, chosen), metric, resamples=RESAMPLES, seed=design.seed, clusters=together, level=design.level
+        _table(tally, chosen), metric, resamples=resamples, seed=design.seed, clusters=together, level=design.level
     )
 
 
@@ -136,11 +157,21 @@ def _mean(tally: Tally, chosen: Any, samples: Any, clusters: Any, design: Design
 
 
 def _value_many(metric: Any, n: int) -> Callable[[Any], Any]:
-    """Return totals (m, k) -> values (m,): the metric's own vectorised form, or a loop over its plain one."""
+    """Return totals (m, k) -> values (m,): the metric's own vectorised form, or a loop over its plain one.
+
+    A value that would be divided by 0 is undefined: NaN.
+    """
     many = getattr(metric, "value_many", None)
     if many is not None:
         return lambda totals: many(totals, n)
-    return lambda totals: np.array([metric.value([float(item) for item in row], n) for row in totals])
+
+    def one(row: Any) -> float:
+        try:
+            return float(metric.value([float(item) for item in row], n))
+        except ZeroDivisionError:
+            return np.nan
+
+    return lambda totals: np.array([one(row) for row in totals])
 
 
 def _column(column: Any, chosen: Any) -> Any:
@@ -155,9 +186,9 @@ def _table(tally: Tally, chosen: Any = None) -> Table:
     )
 
 
-def _slice(codes: Codes, tallies: Sequence[Tally], design: Design) -> dict[str, Any]:
+def _slice(codes: Codes, tallies: Sequence[Tally], design: Design, repeats: int) -> dict[str, Any]:
     of_row = np.frombuffer(codes.codes, dtype=np.uint32)
-    counts = np.bincount(of_row, minlength=len(codes.values))
+    counts = np.bincount(of_row, minlength=len(codes.values)) // repeats
     order = sorted(codes.values, key=lambda value: (-int(counts[codes.values[value]]), value))
     shown = order[:SLICE_VALUES]
     table = {value: _slice_row(codes.values[value], of_row, counts, tallies, design) for value in shown}
@@ -168,7 +199,7 @@ def _slice_row(code: int, of_row: Any, counts: Any, tallies: Sequence[Tally], de
     scores: dict[str, Any] = {}
     for tally in tallies:
         chosen = np.flatnonzero(of_row[np.frombuffer(tally.rows, dtype=np.uint32)] == code) if tally.ok else ()
-        found = estimate(tally, design, chosen) if len(chosen) else None
+        found = _of_some(tally, design, chosen) if len(chosen) else None
         scores[tally.name] = {
             "value": found.value if found else None,
             "low": found.low if found else None,
@@ -176,3 +207,13 @@ def _slice_row(code: int, of_row: Any, counts: Any, tallies: Sequence[Tally], de
             "n": len(chosen),
         }
     return {"rows": int(counts[code]), "scores": scores}
+
+
+def _of_some(tally: Tally, design: Design, chosen: Any) -> Estimate | None:
+    """Return the value of the chosen rows; None where a metric that has one for all rows fails over these."""
+    try:
+        return estimate(tally, design, chosen)
+    except LlmkitError:
+        raise
+    except Exception:  # noqa: BLE001 - as above
+        return None

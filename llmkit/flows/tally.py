@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from llmkit.datasets import field_getter
 from llmkit.errors import LlmkitError
 from llmkit.protocols import Metric
 from llmkit.types import Output, Sample, Score, Skipped
@@ -32,6 +33,7 @@ class Tally:
         self.skipped = 0
         self.errors = 0
         self.reasons: Counter[str] = Counter()
+        self._kinds: list[bool] = []
         self._references = -1
 
     @property
@@ -115,18 +117,30 @@ class Tally:
 
     def _count(self, row: int, sample: Sample, output: Output, stats: Sequence[float | str] | Skipped) -> Score:
         if isinstance(stats, Skipped):
+    def fail_all(self, error: Exception) -> None:
+        """Take back every score: the metric failed over all of them together."""
+        count = len(self.rows)
+        self.errors += count
+        self._remember(self._fault(error), count)
+        self.rows, self.columns, self.vocabulary = array("I"), [], []
+
             return self._unscored(output, "skipped", stats.reason)
-        if self.columns and len(stats) != len(self.columns):
-            found = f"{self.name} gave {len(stats)} statistics where it gave {len(self.columns)} before"
-            return self._unscored(output, "error", found)
         try:
             value = self.metric.sample_value(stats)
         except Exception as error:  # noqa: BLE001 - as above
             return self._unscored(output, "error", self._fault(error))
-        if not _finite(stats) or (value is not None and not math.isfinite(value)):
+            finite = _finite(stats) and (value is None or math.isfinite(value))
+            kinds = [isinstance(item, str) for item in stats]
+        if not finite:
             return self._unscored(output, "error", f"{self.name} gave a number that is not finite")
         self._count_references(len(sample.references))
         self._append(row, stats)
+        if self.columns and kinds != self._kinds:
+            found = f"{self.name} gave {len(stats)} statistics where it gave {len(self.columns)} before"
+            if len(stats) == len(self.columns):
+                found = f"{self.name} gave a text where it gave a number before, or a number for a text"
+            return self._unscored(output, "error", found)
+        self._kinds = kinds
         return Score(output.sample_id, self.name, value, stats=tuple(stats), repeat=output.repeat)
 
     def _fault(self, error: Exception) -> str:
@@ -137,12 +151,15 @@ class Tally:
             self.errors += 1
         else:
             self.skipped += 1
-        known = reason in self.reasons or len(self.reasons) < _MOST_REASONS
-        self.reasons[reason if known else _OTHER_REASON] += 1
+        self._remember(reason)
         return Score(output.sample_id, self.name, None, status=status, reason=reason, repeat=output.repeat)
 
     def _append(self, row: int, stats: Sequence[float | str]) -> None:
         if not self.columns:
+    def _remember(self, reason: str, count: int = 1) -> None:
+        known = reason in self.reasons or len(self.reasons) < _MOST_REASONS
+        self.reasons[reason if known else _OTHER_REASON] += count
+
             self.columns = [array("d") for _ in stats]
             self.vocabulary = [{} for _ in stats]
         for column, words, item in zip(self.columns, self.vocabulary, stats, strict=True):
@@ -161,20 +178,15 @@ class Codes:
         self.field = field
         self.codes = array("I")
         self.values: dict[str, int] = {}
+        self._get = field_getter(field)
 
     def add(self, sample: Sample) -> None:
         """Remember the value that ``sample`` has in the field."""
-        value = field_text(sample, self.field)
+        value = _text(self._get(sample))
         self.codes.append(self.values.setdefault(value, len(self.values)))
 
 
-def field_text(sample: Sample, field: str) -> str:
-    """Return the value of a row's field as text; ``(none)`` where the row has none. Dots reach into ``meta``."""
-    value: Any = sample.meta
-    for part in field.removeprefix("meta.").split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    if value is None and field in {"id", "answer", "input", "output"}:
-        value = getattr(sample, field)
+def _text(value: Any) -> str:
     if value is None:
         return "(none)"
     return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)

@@ -41,7 +41,7 @@ GOOD = "dataset: rows.jsonl\ntarget: echo\nmetrics: [exact_match]\n"
         ("slices: [[a]]", "slices[0]: expected a text, got ['a']"),
         ("cluster: [a]", "cluster: expected a text, got ['a']"),
         ("seed: -1", "seed: must be at least 0, got -1"),
-        ("level: 95", "level: must be below 1, got 95"),
+        ("level: 95", "level: must be at most 0.9999, got 95"),
         ("level: 0", "level: must be above 0, got 0"),
         ("level: .nan", "level: expected a number, got '.nan'"),
         ("gate: {token_f1: {min: 1}}", "gate.token_f1: unknown key 'token_f1' in 'gate' (known: coverage)"),
