@@ -31,12 +31,13 @@ class Metric(Protocol):
     - ``kind = "totals"``: ``stats`` is a fixed number of floats that add up, ``value`` is made of their totals (BLEU).
     - ``kind = "rows"``: not a sum; ``value_of`` sees all rows (macro F1, PR-AUC). The slower path.
 
-    Most metrics subclass `llmkit.metrics.MeanMetric` and write only ``score()``. Two optional forms:
+    Most metrics subclass `llmkit.metrics.MeanMetric` and write only ``score()``. Optional attributes and forms:
 
     - ``batch`` (a class attribute above 0) and ``stats_many(pairs) -> sequence of statistics``: the metric is handed
       at most ``batch`` samples with their outputs at once, in dataset order, after all answers are in.
     - ``over_repeats = True`` and ``stats_over(sample, outputs) -> statistics``: it is handed all repeats of a sample
-      together, failed ones too, and gives one score a sample.
+      together, failed ones too, and gives one score a sample. ``min_repeats`` says how many it needs.
+    - ``asks``: the values of the config's ``ask`` under which there is something to score; answers by default.
     """
 
     kind: ClassVar[Literal["mean", "totals", "rows"]]

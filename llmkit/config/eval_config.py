@@ -206,6 +206,11 @@ class EvalConfig(Section):
         default=None, description="Template of the question, messages of a chat, or a file. Without it, the input."
     )
     few_shot: FewShot | None = Field(default=None, description="Worked examples put before the question.")
+    ask: Literal["answer", "references", "choices"] = Field(
+        default="answer",
+        description="What the target is asked for: an answer, or the log-likelihood of each of the row's references or "
+        "choices (the answer is then the likeliest choice).",
+    )
     target: Raw = Field(description="The system under test: a provider and its arguments.")
     metrics: tuple[Raw, ...] = Field(min_length=1, description="What scores the answers.")
     repeats: Annotated[Whole, Field(ge=1)] = Field(default=1, description="How often each row is asked.")

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from llmkit.prompts import Template
 from llmkit.protocols import Dialogue
-from llmkit.types import Message, Output, Request, Response, Sample
+from llmkit.types import Failure, Message, Output, Request, Response, Sample
 
 N = TypeVar("N", int, float)
 
@@ -24,15 +24,19 @@ class Asker:
         shots: Returns the few-shot examples to show before a sample, never the sample itself.
         give_sample: Whether the target is code that sees the row (`Provider.wants_sample`).
         give_output: Whether the row's recorded output goes along (the ``recorded`` target).
+        ask: What is asked for: an answer, or the log-likelihoods of the row's references or choices.
     """
 
     template: Template
     shots: Callable[[Sample], Sequence[Sample]]
     give_sample: bool = False
     give_output: bool = False
+    ask: Literal["answer", "references", "choices"] = "answer"
 
     def dialogue(self, sample: Sample, repeat: int) -> Dialogue[Output]:
         """Ask the input, then every further turn after the answer to the one before."""
+        if self.ask != "answer":
+            return (yield from self._likelihoods(sample, repeat))
         row = row_for_target(sample, with_output=self.give_output) if self.give_sample else None
         messages = list(self.template.messages(sample, self.shots(sample)))
         [response] = yield [Request(messages=tuple(messages), sample=row, repeat=repeat)]
@@ -51,6 +55,21 @@ class Asker:
             retrieved=tuple(passage for answer in responses for passage in answer.retrieved),
         )
 
+    def _likelihoods(self, sample: Sample, repeat: int) -> Dialogue[Output]:
+        """Ask how likely each reference or choice is; the answer is the likeliest choice, and without choices none."""
+        texts = sample.references if self.ask == "references" else sample.choices
+        if not texts and self.ask == "references":
+            return Output(sample.id, "", repeat)
+        if not texts:
+            return _unanswered(sample, repeat, "no_choices", "the row has no choices to ask for")
+        messages = tuple(self.template.messages(sample, self.shots(sample)))
+        [response] = yield [Request(messages=messages, kind="loglikelihood", texts=texts, repeat=repeat)]
+        found = [item.logprob for item in response.loglikelihoods]
+        if len(found) != len(texts):
+            return _unanswered(sample, repeat, "no_loglikelihoods", f"asked for {len(texts)}, got {len(found)}")
+        text = "" if self.ask == "references" else texts[found.index(max(found))]
+        return Output(sample.id, text, repeat, response)
+
 
 def row_for_target(sample: Sample, *, with_output: bool) -> Mapping[str, Any]:
     """Return what a target that is code may see of a row: never the references or the answer."""
@@ -64,6 +83,10 @@ def row_for_target(sample: Sample, *, with_output: bool) -> Mapping[str, Any]:
     if with_output:
         row["output"] = sample.output
     return row
+
+
+def _unanswered(sample: Sample, repeat: int, kind: str, message: str) -> Output:
+    return Output(sample.id, None, repeat, error=Failure(kind, message))
 
 
 def _whole(responses: Sequence[Response]) -> Response:

@@ -198,6 +198,7 @@ def asker_of(setup: Setup) -> Asker:
         setup.shots,
         give_sample=bool(getattr(target, "wants_sample", False)),
         give_output=bool(getattr(target, "reads_output", False)),
+        ask=setup.config.ask,
     )
 
 

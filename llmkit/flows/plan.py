@@ -33,7 +33,10 @@ def _requests(setup: Setup, engine: Engine, lane: Lane) -> Iterator[Request]:
     asker = asker_of(setup)
     for sample, repeat in tasks(setup):
         with closing(asker.dialogue(sample, repeat)) as dialogue:
-            [request] = next(dialogue)
+            first = next(dialogue, None)
+            if first is None:  # the row has nothing to ask for
+                continue
+            [request] = first
             yield request
             for _ in sample.turns:
                 known = engine.remembered(lane, request)

@@ -13,6 +13,7 @@ from llmkit.config import EvalConfig, load_eval_config
 from llmkit.datasets import Census, FewShot, census, few_shot, open_dataset
 from llmkit.engine import PriceBook, Settings
 from llmkit.errors import ConfigError, DataError, Problem, UsageError
+from llmkit.flows.fit import metric_problems, row_problems, target_problems
 from llmkit.hashing import digest
 from llmkit.prompts import Template
 from llmkit.protocols import Dataset, Metric, Provider
@@ -54,6 +55,7 @@ class Setup:
         return {
             "target": self.target_identity,
             "prompt": self.template.digest,
+            "ask": self.config.ask,
             "few_shot": self.shots.digest if self.shots.n else "",
             "files": [_file_digest(path) for path in (*self.config.plugin_paths, *getattr(self.target, "files", ()))],
         }
@@ -124,6 +126,7 @@ def _metrics(cfg: EvalConfig, problems: list[Problem]) -> dict[str, Metric]:
         if built.name in metrics:
             problems.append(Problem(f"the metric '{built.name}' is listed twice", key=key, hint="remove one"))
         metrics[built.name] = built.plugin
+        problems += metric_problems(cfg, built.name, built.plugin, key)
     return metrics
 
 
@@ -133,6 +136,7 @@ def _target(cfg: EvalConfig, problems: list[Problem], *, rescoring: bool) -> tup
     built = _collected(problems, lambda: registry.build("providers", cfg.target, base=cfg.base, key="target"))
     if built is None:
         return None, ""
+    problems += target_problems(cfg, built.plugin)
     return built.plugin, built.name
 
 
@@ -187,6 +191,7 @@ def _check_rows(
     if counted.problems:
         raise DataError(counted.report(), counted.problems)
     problems = [
+        *row_problems(cfg, counted),
         *_lacking(counted, sorted(template.fields), "the prompt"),
         *_lacking(counted, [cfg.cluster] if cfg.cluster else [], "cluster"),
         *_lacking(counted, cfg.slices, "slices", some_may=True),

@@ -84,6 +84,8 @@ class Tally:
             raise
         except Exception as error:  # noqa: BLE001 - as above
             return self._unscored(first, "error", self._fault(error))
+        if failed and isinstance(stats, Skipped):
+            return self._unscored(first, "error", f"{stats.reason}; failed repeats: {len(failed)}")
         return self._count(row, sample, first, stats)
 
     def add_batch(self, rows: Sequence[int], pairs: Sequence[tuple[Sample, Output]]) -> list[Score]:

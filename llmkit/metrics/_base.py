@@ -26,11 +26,13 @@ class BaseMetric(ABC):
     unit: ClassVar[str] = ""
     needs: ClassVar[tuple[str, ...]] = ()
     bounds: ClassVar[tuple[float, float] | None] = None
+    asks: ClassVar[tuple[str, ...]] = ("answer", "choices")
     implementation: ClassVar[str] = f"llmkit-{__version__}"
 
     # `bounds` are the least and greatest score there can be; the interval of a mean is cut to them.
     # `needs` names the Sample fields without which the metric can score nothing (``references``, ``answer``);
     # an eval set none of whose rows has them is refused before anything is asked.
+    # `asks` names the ways of asking (the config's ``ask``) that give what the metric reads.
 
     @property
     def binary(self) -> bool:

@@ -27,6 +27,7 @@ class Cost(MeanMetric):
 
     higher_is_better = False
     unit = "$"
+    asks = ("answer", "references", "choices")
     bounds = (0.0, math.inf)
 
     def score(self, sample: Sample, output: Output) -> float | Skipped:

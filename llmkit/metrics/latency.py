@@ -28,6 +28,7 @@ class Latency(MeanMetric):
 
     higher_is_better = False
     unit = "s"
+    asks = ("answer", "references", "choices")
     bounds = (0.0, math.inf)
 
     def score(self, sample: Sample, output: Output) -> float | Skipped:

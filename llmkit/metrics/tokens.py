@@ -31,6 +31,7 @@ class Tokens(MeanMetric):
 
     higher_is_better = False
     unit = "tokens"
+    asks = ("answer", "references", "choices")
     bounds = (0.0, math.inf)
 
     def score(self, sample: Sample, output: Output) -> float | Skipped:

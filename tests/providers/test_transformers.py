@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import math
 import threading
 from collections.abc import Sequence
 from functools import cache
@@ -380,3 +381,31 @@ def test_a_job_that_is_given_up_is_not_run() -> None:
 
     assert asyncio.run(scenario()) == 2
     assert seen == [2]
+
+
+def test_perplexity_of_a_run_is_exp_of_the_models_own_loss(folder: Path, tmp_path: Path) -> None:
+    from llmkit import Options, run_eval
+
+    rows = [(" ".join(TEXT[:3]) + " ", "fox jumps over"), ("the lazy ", "dog sleeps"), ("a ", "warm sun while")]
+    lines = [json.dumps({"input": prompt, "references": [reference]}) + "\n" for prompt, reference in rows]
+    (tmp_path / "rows.jsonl").write_text("".join(lines), "utf-8")
+    (tmp_path / "eval.yaml").write_text(
+        f"dataset: rows.jsonl\nask: references\ntarget: {{transformers: {{folder: {json.dumps(str(folder))}}}}}\n"
+        "metrics: [perplexity, bits_per_byte]\n",
+        "utf-8",
+    )
+    run = run_eval(tmp_path / "eval.yaml", options=Options(out=tmp_path / "run", cache=False))
+    tokenizer, model = _plain_model(folder)
+    loss, tokens = 0.0, 0
+    for prompt, reference in rows:
+        whole, before = (torch.tensor([tokenizer(text)["input_ids"]]) for text in (prompt + reference, prompt.rstrip()))
+        labels = whole.clone()
+        labels[0, : before.shape[1]] = -100  # the prompt's own tokens are not counted
+        counted = int((labels != -100).sum())
+        with torch.no_grad():
+            loss += float(model(whole, labels=labels).loss) * counted
+        tokens += counted
+    scores = run.summary["scores"]
+    assert scores["perplexity"]["value"] == pytest.approx(math.exp(loss / tokens), rel=1e-5)
+    size = sum(len(reference.encode()) for _, reference in rows)
+    assert scores["bits_per_byte"]["value"] == pytest.approx(loss / math.log(2) / size, rel=1e-5)
