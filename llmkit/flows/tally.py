@@ -117,8 +117,6 @@ class Tally:
             scores += self.add_batch(range(first_row + start, first_row + start + len(window)), window)
         return scores
 
-    def _count(self, row: int, sample: Sample, output: Output, stats: Sequence[float | str] | Skipped) -> Score:
-        if isinstance(stats, Skipped):
     def fail_all(self, error: Exception) -> None:
         """Take back every score: the metric failed over all of them together."""
         count = len(self.rows)
@@ -126,23 +124,25 @@ class Tally:
         self._remember(self._fault(error), count)
         self.rows, self.columns, self.vocabulary = array("I"), [], []
 
+    def _count(self, row: int, sample: Sample, output: Output, stats: Sequence[float | str] | Skipped) -> Score:
+        if isinstance(stats, Skipped):
             return self._unscored(output, "skipped", stats.reason)
         try:
             value = self.metric.sample_value(stats)
-        except Exception as error:  # noqa: BLE001 - as above
-            return self._unscored(output, "error", self._fault(error))
             finite = _finite(stats) and (value is None or math.isfinite(value))
             kinds = [isinstance(item, str) for item in stats]
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._unscored(output, "error", self._fault(error))
         if not finite:
             return self._unscored(output, "error", f"{self.name} gave a number that is not finite")
-        self._count_references(len(sample.references))
-        self._append(row, stats)
         if self.columns and kinds != self._kinds:
             found = f"{self.name} gave {len(stats)} statistics where it gave {len(self.columns)} before"
             if len(stats) == len(self.columns):
                 found = f"{self.name} gave a text where it gave a number before, or a number for a text"
             return self._unscored(output, "error", found)
         self._kinds = kinds
+        self._count_references(len(sample.references))
+        self._append(row, stats)
         return Score(output.sample_id, self.name, value, stats=tuple(stats), repeat=output.repeat)
 
     def _fault(self, error: Exception) -> str:
@@ -156,12 +156,12 @@ class Tally:
         self._remember(reason)
         return Score(output.sample_id, self.name, None, status=status, reason=reason, repeat=output.repeat)
 
-    def _append(self, row: int, stats: Sequence[float | str]) -> None:
-        if not self.columns:
     def _remember(self, reason: str, count: int = 1) -> None:
         known = reason in self.reasons or len(self.reasons) < _MOST_REASONS
         self.reasons[reason if known else _OTHER_REASON] += count
 
+    def _append(self, row: int, stats: Sequence[float | str]) -> None:
+        if not self.columns:
             self.columns = [array("d") for _ in stats]
             self.vocabulary = [{} for _ in stats]
         for column, words, item in zip(self.columns, self.vocabulary, stats, strict=True):
@@ -178,9 +178,9 @@ class Codes:
 
     def __init__(self, field: str) -> None:
         self.field = field
+        self._get = field_getter(field)
         self.codes = array("I")
         self.values: dict[str, int] = {}
-        self._get = field_getter(field)
 
     def add(self, sample: Sample) -> None:
         """Remember the value that ``sample`` has in the field."""
