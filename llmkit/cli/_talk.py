@@ -72,6 +72,8 @@ class ProgressTalk:
 
     def __call__(self, event: Event) -> None:
         """Take an event of the run."""
+        from llmkit.engine import Stopped
+        from llmkit.errors import Interrupted
         from llmkit.flows.eval import Started, Warned
         from llmkit.flows.recorder import Progress
 
@@ -84,6 +86,8 @@ class ProgressTalk:
                 self._task = self._live.add_task("asking", total=event.total, note="")
         elif isinstance(event, Progress):
             self._progress(event)
+        elif isinstance(event, Stopped) and isinstance(event.reason, Interrupted):
+            self._print("stopping: waiting for the answers in flight; Ctrl-C once more drops them")
         elif isinstance(event, Warned):
             self._print(f"warning: {event.message}")
 

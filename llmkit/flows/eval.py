@@ -179,6 +179,10 @@ async def _ask_all(setup: Setup, engine: Engine, recorder: Recorder, options: Op
                 if time.perf_counter() - breath > _BREATH:
                     await asyncio.sleep(0)
                     breath = time.perf_counter()
+    except asyncio.CancelledError:
+        if options.catch_signals and engine.halted is not None:  # the second Ctrl-C
+            raise engine.halted from None
+        raise
     finally:
         await setup.target.aclose()
 

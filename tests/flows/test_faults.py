@@ -14,7 +14,7 @@ import pytest
 from tests.cli.command import KEY, bench, llmkit, read_rows, served
 from tests.fakeserver import Behaviour, FakeServer
 
-QUICK = {"engine": {"max_retries": 1, "max_concurrency": 8}}
+QUICK: dict[str, Any] = {"engine": {"max_retries": 1, "max_concurrency": 8}}
 
 
 @pytest.fixture(scope="module")
