@@ -201,7 +201,7 @@ class ScoreFields:
         found = output.response.loglikelihoods if output.response else ()
         names = self._in_order(sample)
         if not found or len(found) != len(names):
-            return Skipped("the response has no log-likelihood of each choice")
+            return Skipped("the response has no log-likelihood of each choice: let the config say ask: choices")
         if None in names:
             return Skipped("a choice of the row is none of the labels")
         lengths = [max(one.tokens, 1) if self.per == "token" else 1 for one in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from llmkit.errors import Problem
 from llmkit.metrics._confidences import NOT_A_PROBABILITY, ConfidenceRows
@@ -117,6 +117,8 @@ class BinnedRows(ConfidenceRows, BinFields):
     """A calibration error over bins."""
 
     higher_is_better = False
+    # Chance moves these errors up, and resampling once more; see `llmkit.stats.bootstrap`.
+    interval: ClassVar[str] = "basic"
 
     def problems(self) -> Sequence[Problem]:
         """Return what does not fit together in the fields."""

@@ -5,12 +5,18 @@ Indices come from ``numpy.random.default_rng(seed)`` in sacreBLEU's order, and s
 ``seed=12345`` and up to `MANY_ROWS` independent rows `bootstrap_totals` resamples exactly as ``sacrebleu`` 2.x does:
 half of (high - low) is the half-width that it prints, and the two agree but for its 32-bit floats.
 
+A metric of rows may ask for the basic interval instead (``interval = "basic"``): the percentiles mirrored at the value,
+drawn out to hold it and cut to the metric's bounds. That is for values that chance moves one way only, as it moves
+calibration errors up: resamples then lie as far above the value as the value lies above the truth (Davison and Hinkley
+1997, section 5.2; the program uncertainty-calibration does the same).
+
 Resamples that are all equal give no interval, as values that do not vary give none in `llmkit.stats.mean_estimate`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from math import floor, inf, sqrt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -129,7 +135,7 @@ def bootstrap_rows(
             small = Table(list(distinct.T), table.vocabulary)
             sizes = _sizes(resamples, len(distinct))
             parts = [many(small, rng.multinomial(n, counts / n, size=size).astype(np.float64)) for size in sizes]
-            return _percentiles(point, np.concatenate(parts), n, unit, level)
+            return _as_asked(metric, _percentiles(point, np.concatenate(parts), n, unit, level))
     value_of = _weighted(table, columns, many, metric.value_of)
     if count > MANY_ROWS:
         group = _blocks(count, rng, GROUPS)
@@ -138,7 +144,17 @@ def bootstrap_rows(
         return _jackknife(point, value_of, groups, n, unit=unit, level=level, bounds=bounds)
     draws = _draws(count, resamples, rng, width=n)
     parts = [value_of(weights if codes is None else weights[:, codes]) for weights in draws]
-    return _percentiles(point, np.concatenate(parts), n, unit, level)
+    return _as_asked(metric, _percentiles(point, np.concatenate(parts), n, unit, level))
+
+
+def _as_asked(metric: Any, found: Estimate) -> Estimate:
+    """Return a percentile interval, or the basic one made of it where the metric asks for that."""
+    if getattr(metric, "interval", "percentile") != "basic" or found.low is None or found.high is None:
+        return found
+    point = found.value
+    least, most = getattr(metric, "bounds", None) or (-inf, inf)
+    low, high = max(least, min(point, 2 * point - found.high)), min(most, max(point, 2 * point - found.low))
+    return replace(found, low=low, high=high, method=f"basic {found.method}")
 
 
 def _weighted(

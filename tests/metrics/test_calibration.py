@@ -17,6 +17,7 @@ from llmkit.metrics._platt import fit
 from llmkit.metrics.ece import Ece
 from llmkit.metrics.mce import Mce
 from llmkit.metrics.selective_accuracy import SelectiveAccuracy
+from llmkit.stats import bootstrap_rows
 from llmkit.types import Loglikelihood, Output, Response, Sample, Skipped, Table, TokenLogprob
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "calibration.json").read_text("utf-8"))["rows"]
@@ -262,3 +263,25 @@ def test_what_has_no_confidence_is_skipped(metric: Any, text: str, reason: str) 
 def test_what_does_not_fit_together_is_said(cls: Any, arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         cls(**arguments)
+
+
+def test_the_interval_of_a_calibration_error_takes_chance_back() -> None:
+    class Percentiles(Ece):
+        interval = "percentile"
+
+    held = dict.fromkeys((Ece, Percentiles), 0)
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        sure = rng.uniform(0.53, 1, 300)
+        right = (rng.random(300) < sure - 0.03).astype(float)
+        for cls in held:
+            found = bootstrap_rows(Table([sure.tolist(), right.tolist()], [(), ()]), cls(), resamples=100, seed=1)
+            assert found is not None
+            assert found.low is not None
+            assert found.high is not None
+            held[cls] += found.low <= 0.03 <= found.high
+            if cls is Ece:
+                assert 0 <= found.low <= found.value <= found.high
+                assert found.method == "basic bootstrap, 100 resamples"
+    assert held[Ece] > 30
+    assert held[Percentiles] < 5
