@@ -27,7 +27,8 @@ class Metric(Protocol):
     One code path serves a sample's score, the corpus score, a slice, a bootstrap and a permutation test, because
     a metric hands out *statistics* and knows how to turn them into a value:
 
-    - ``kind = "mean"``: ``stats`` is one float, and the corpus value is their mean (exact match, latency).
+    - ``kind = "mean"``: ``stats`` is one float, and the corpus value is their mean (exact match, latency); further
+      statistics, where there are any, serve only ``details`` (nDCG).
     - ``kind = "totals"``: ``stats`` is a fixed number of floats that add up, ``value`` is made of their totals (BLEU).
     - ``kind = "rows"``: not a sum; ``value_of`` sees all rows (macro F1, PR-AUC). The slower path.
 
@@ -43,8 +44,12 @@ class Metric(Protocol):
     kind: ClassVar[Literal["mean", "totals", "rows"]]
     higher_is_better: ClassVar[bool | None]
     unit: ClassVar[str]
-    needs: ClassVar[tuple[str, ...]]
     bounds: ClassVar[tuple[float, float] | None]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Fields without which it can score nothing; an eval set none of whose rows has them is refused."""
+        ...
 
     @property
     def binary(self) -> bool:

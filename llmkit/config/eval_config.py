@@ -74,7 +74,7 @@ class DatasetConfig(Section):
 
     path: Text | None = Field(default=None, description="A file, relative to the folder of this config.")
     hf: Text | None = Field(default=None, description="A dataset of the Hugging Face hub, or a local folder of one.")
-    format: Literal["jsonl", "json", "csv", "tsv", "parquet"] | None = Field(
+    format: Literal["jsonl", "json", "csv", "tsv", "parquet", "qrels"] | None = Field(
         default=None, description="How the file is written; without it, the suffix says."
     )
     split: Text | None = Field(default=None, description="Split of a Hugging Face dataset.")
@@ -219,7 +219,9 @@ class EvalConfig(Section):
         default=None, description="Row field whose equal values mark samples that are not independent."
     )
     seed: Annotated[Whole, Field(ge=0)] = Field(default=0, description="Seed of everything that is drawn.")
-    level: Annotated[Number, Field(gt=0, le=0.9999)] = Field(default=0.95, description="Confidence level of the intervals.")
+    level: Annotated[Number, Field(gt=0, le=0.9999)] = Field(
+        default=0.95, description="Confidence level of the intervals."
+    )
     gate: Gate = Field(default_factory=Gate, description="What must hold for the run to be good.")
     engine: EngineConfig = Field(default_factory=EngineConfig, description="How requests are sent.")
     prices: Annotated[tuple[Text, ...], BeforeValidator(_paths)] = Field(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from llmkit import jsonl
+from llmkit.datasets.trec import read_qrels
 from llmkit.errors import DataError, Problem
 
 Numbered: TypeAlias = tuple[int, Any]
@@ -270,6 +271,7 @@ READERS: Mapping[str, Reader] = {
     "tsv": read_tsv,
     "json": read_json,
     "parquet": read_parquet,
+    "qrels": read_qrels,
 }
 """Format name -> reader."""
 
@@ -280,6 +282,7 @@ SUFFIXES: Mapping[str, str] = {
     ".tsv": "tsv",
     ".json": "json",
     ".parquet": "parquet",
+    ".qrels": "qrels",
 }
 TABLES = frozenset({"csv", "tsv"})
 """Formats whose every cell is text."""

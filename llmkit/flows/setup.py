@@ -201,10 +201,11 @@ def _check_rows(
         for need in metric.needs:
             needs.setdefault(need, []).append(name)
     for need, who in needs.items():
-        if not counted.has.get(need):
-            hint = f"add '{need}' to the rows, or map another field to it with dataset.fields"
+        field = need.removeprefix("meta.")
+        if not (counted.has.get(need) if field == need else {field, field.split(".")[0]} & counted.fields):
+            hint = f"add '{field}' to the rows, or map another field to it with dataset.fields"
             verb = "needs" if len(who) == 1 else "need"
-            message = f"no row has '{need}', and {', '.join(who)} {verb} it"
+            message = f"no row has '{field}', and {', '.join(who)} {verb} it"
             problems.append(Problem(message, file=counted.source, hint=hint))
     if problems:
         raise DataError(problems=problems)

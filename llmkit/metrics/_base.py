@@ -30,8 +30,8 @@ class BaseMetric(ABC):
     implementation: ClassVar[str] = f"llmkit-{__version__}"
 
     # `bounds` are the least and greatest score there can be; the interval of a mean is cut to them.
-    # `needs` names the Sample fields without which the metric can score nothing (``references``, ``answer``);
-    # an eval set none of whose rows has them is refused before anything is asked.
+    # `needs` names the Sample fields without which the metric can score nothing (``references``, ``answer``,
+    # ``meta.qrels``); an eval set none of whose rows has them is refused before anything is asked.
     # `asks` names the ways of asking (the config's ``ask``) that give what the metric reads.
 
     @property

@@ -23,7 +23,8 @@ class Precision(AveragedRows):
     predicted "(other)": wrong, shown in the details, never a class of its own. 0 / 0 within a class is 0, as
     scikit-learn's ``zero_division=0``; ``binary`` has no value where the positive label does not occur at all.
 
-    Use it where a false alarm is costly. Not alone: predicting a class once, surely, gives 1. Look at `recall` too.
+    Use it where a false alarm is costly. Not alone: predicting a class once, surely, gives 1. Look at `recall` too. The
+    precision of a retriever is `precision_at`.
 
     Source: scikit-learn's ``precision_score(..., labels=the known ones, zero_division=0)``, equal to rounding.
 

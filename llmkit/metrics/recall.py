@@ -24,7 +24,8 @@ class Recall(AveragedRows):
     predicted "(other)": wrong, shown in the details, never a class of its own. 0 / 0 within a class is 0, as
     scikit-learn's ``zero_division=0``; ``binary`` has no value where the positive label does not occur at all.
 
-    Use it where a miss is costly. Not alone: predicting one class always gives it 1. Look at `precision` too.
+    Use it where a miss is costly. Not alone: predicting one class always gives it 1. Look at `precision` too. The
+    recall of a retriever is `recall_at`.
 
     Source: scikit-learn's ``recall_score(..., labels=the known ones, zero_division=0)``, equal to rounding.
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from llmkit import spec as specs
 from llmkit.errors import ConfigError, Problem
 from llmkit.registry import hints as types
-from llmkit.registry.owners import did_you_mean, lookup, owner
+from llmkit.registry.owners import did_you_mean, lookup, names, owner
 from llmkit.registry.sentences import sentence, shown
 from llmkit.spec import Spec
 
@@ -128,7 +128,7 @@ def _checked(kind: str, written: Written, key: str) -> _Checked:
         place = (
             ".".join(part for part in (key, spec.name) if part) if isinstance(written, Mapping) else key or spec.name
         )
-        values, problems = _values(cls, spec, place)
+        values, problems = _values(kind, cls, spec, place)
     except ConfigError as error:
         raise ConfigError(problems=[dataclasses.replace(p, key=p.key or key) for p in error.problems]) from None
     if problems:
@@ -136,7 +136,7 @@ def _checked(kind: str, written: Written, key: str) -> _Checked:
     return _Checked(cls, spec, values)
 
 
-def _values(cls: type, spec: Spec, key: str) -> tuple[dict[str, Any], list[Problem]]:
+def _values(kind: str, cls: type, spec: Spec, key: str) -> tuple[dict[str, Any], list[Problem]]:
     known = fields(cls)
     hints = field_hints(cls)
     values: dict[str, Any] = {}
@@ -148,7 +148,8 @@ def _values(cls: type, spec: Spec, key: str) -> tuple[dict[str, Any], list[Probl
         if not known:
             problems.append(Problem(f"'{spec.name}' takes no argument", key=place))
         elif name not in known:
-            hint = did_you_mean(name, list(known), n=1)
+            hint = _cut_off(kind, spec) if name == "k" else ""
+            hint = hint or did_you_mean(name, list(known), n=1)
             problems.append(Problem(f"'{spec.name}' has no argument '{name}'", key=place, hint=hint))
         elif name in seen:
             problems.append(Problem(f"'{spec.name}' is given the argument '{name}' twice", key=place))
@@ -159,6 +160,12 @@ def _values(cls: type, spec: Spec, key: str) -> tuple[dict[str, Any], list[Probl
     missing = [name for name, f in known.items() if required(f) and name not in seen]
     problems.extend(Problem(f"'{spec.name}' needs the argument '{name}'", key=key) for name in missing)
     return values, problems
+
+
+def _cut_off(kind: str, spec: Spec) -> str:
+    """Return the hint for ``recall@10``, where ``recall`` is one plug-in and ``recall_at@10`` another."""
+    twin = f"{spec.name}_at"
+    return f"did you mean '{Spec(twin, spec.args)}'?" if twin in names(kind) else ""
 
 
 def _converted(hint: Any, value: Any, key: str) -> tuple[Any, list[Problem]]:
