@@ -50,6 +50,11 @@ def _run() -> int:
         result = app(standalone_mode=False)
     except typer.Abort:
         return EXIT_INTERRUPTED
+    except SystemExit as stop:
+        # Typer makes exit code 1 of a broken pipe; to us nothing went wrong.
+        if isinstance(stop.__context__, BrokenPipeError):
+            raise stop.__context__ from None
+        raise
     except Exception as error:
         # Typer's own exceptions for a wrong command line know how to show themselves and which code they carry.
         if not isinstance(error, _command_line_error()):

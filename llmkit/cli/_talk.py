@@ -43,8 +43,14 @@ def stdout_console() -> Console:
     """Return a console for data; without a terminal it has no colour and does not cut lines."""
     from rich.console import Console
 
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=max(console.width, 120), no_color=True)
+    class DataConsole(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would exit with 1 here, which is the code of a failed quality gate.
+            raise BrokenPipeError
+
+    console = DataConsole(highlight=False)
+    wide = max(console.width, 120)
+    return console if console.is_terminal else DataConsole(highlight=False, width=wide, no_color=True)
 
 
 class ProgressTalk:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmkit.cli._streams import silence
+
 if TYPE_CHECKING:
     from llmkit.flows.setup import Setup
     from llmkit.types import Run
@@ -33,7 +35,8 @@ def eval_command(
         Path | None, typer.Option(help="Score the answers of this earlier run again; nothing is asked.")
     ] = None,
     override: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the config.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", envvar="LLMKIT_EVAL_SET", help="Replace a value of the config."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N rows.")] = None,
     skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out bad rows and count them.")] = False,
@@ -42,7 +45,9 @@ def eval_command(
     ] = False,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use the response cache.")] = True,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask anew and renew the cache.")] = False,
-    output_format: Annotated[Format, typer.Option("--format", help="What to print on stdout.")] = Format.text,
+    output_format: Annotated[
+        Format, typer.Option("--format", envvar="LLMKIT_EVAL_FORMAT", help="What to print on stdout.")
+    ] = Format.text,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no hints on stderr.")] = False,
 ) -> int:
     """Run a system over an eval set, score it, and write a run folder with reports.
@@ -56,7 +61,11 @@ def eval_command(
     if dry_run:
         return _dry_run(setup, output_format, cache=cache, refresh=refresh)
     run = _run(setup, out=out, overwrite=overwrite, outputs=outputs, cache=cache, refresh=refresh, quiet=quiet)
-    _show(run, output_format)
+    try:
+        _show(run, output_format)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)  # the reader has gone (`| head`); the verdict stands
     if not quiet:
         _hint(run, config)
     return _verdict(run, output_format)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ def init_command(
     written = scaffold(folder)
     for path in written:
         say(f"wrote {path}")
-    place = "" if folder == Path() else f"cd {folder} && "
+    place = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     say("")
     say(f"next  {place}llmkit eval")
     say("then  put your own system into bot.py and your own questions into evalset.jsonl")

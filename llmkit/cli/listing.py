@@ -24,7 +24,7 @@ def list_command(
     kind: Annotated[Kind, typer.Argument(help="Which kind.")],
     name: Annotated[str | None, typer.Argument(help="Explain just this one, with its arguments.")] = None,
     plugin: Annotated[list[Path] | None, typer.Option(help="A Python file with plug-ins of your own.")] = None,
-    json_format: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_format: Annotated[bool, typer.Option("--json", envvar="LLMKIT_LIST_JSON", help="Print JSON.")] = False,
 ) -> None:
     """List what is available, or explain one of them."""
     from llmkit import registry
