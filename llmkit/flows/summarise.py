@@ -83,6 +83,7 @@ def _scorer(tally: Tally, design: Design) -> dict[str, Any]:
         "errors": tally.errors,
         "coverage": tally.ok / judged if judged else 0.0,
         "reasons": dict(tally.reasons.most_common(20)),
+        "faults": dict(tally.faults.most_common(20)),
         "unit": metric.unit,
         "higher_is_better": metric.higher_is_better,
         "method": "",

@@ -16,13 +16,18 @@ from llmkit.errors import LlmkitError
 from llmkit.protocols import Metric
 from llmkit.types import Output, Sample, Score, Skipped
 
+NO_OUTPUT = "no output"
 _VARIES = -2
 _MOST_REASONS = 100
 _OTHER_REASON = "other reasons"
 
 
 class Tally:
-    """Everything one scorer said, in arrays."""
+    """Everything one scorer said, in arrays.
+
+    ``reasons`` says why outputs have no score, whether they were skipped or are errors; ``faults`` repeats those of the
+    errors that are the scorer's own, and not a missing output's.
+    """
 
     def __init__(self, name: str, metric: Metric) -> None:
         self.name = name
@@ -33,6 +38,7 @@ class Tally:
         self.skipped = 0
         self.errors = 0
         self.reasons: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
         self._kinds: list[bool] = []
         self._references = -1
 
@@ -63,7 +69,7 @@ class Tally:
             LlmkitError: the metric cannot work at all (an optional package is missing).
         """
         if output.error is not None:
-            return self._unscored(output, "error", f"no output: {output.error.kind}")
+            return self._unscored(output, "error", f"{NO_OUTPUT}: {output.error.kind}")
         try:
             stats = self.metric.stats(sample, output)
         except LlmkitError:
@@ -77,7 +83,7 @@ class Tally:
         first = outputs[0]
         failed = [output.error.kind for output in outputs if output.error is not None]
         if len(failed) == len(outputs):
-            return self._unscored(first, "error", f"no output: {failed[0]}")
+            return self._unscored(first, "error", f"{NO_OUTPUT}: {failed[0]}")
         try:
             stats = self.metric.stats_over(sample, outputs)  # type: ignore[attr-defined]
         except LlmkitError:
@@ -99,7 +105,7 @@ class Tally:
             reason = self._fault(error)
             return [self._unscored(output, "error", reason) for _, output in pairs]
         return [
-            self._unscored(output, "error", f"no output: {output.error.kind}")
+            self._unscored(output, "error", f"{NO_OUTPUT}: {output.error.kind}")
             if output.error is not None
             else self._count(row, sample, output, next(found))
             for row, (sample, output) in zip(rows, pairs, strict=True)
@@ -121,7 +127,8 @@ class Tally:
         """Take back every score: the metric failed over all of them together."""
         count = len(self.rows)
         self.errors += count
-        self._remember(self._fault(error), count)
+        for reasons in (self.reasons, self.faults):
+            _remember(reasons, self._fault(error), count)
         self.rows, self.columns, self.vocabulary = array("I"), [], []
 
     def _count(self, row: int, sample: Sample, output: Output, stats: Sequence[float | str] | Skipped) -> Score:
@@ -153,12 +160,10 @@ class Tally:
             self.errors += 1
         else:
             self.skipped += 1
-        self._remember(reason)
+        _remember(self.reasons, reason)
+        if status == "error" and not reason.startswith(NO_OUTPUT):
+            _remember(self.faults, reason)
         return Score(output.sample_id, self.name, None, status=status, reason=reason, repeat=output.repeat)
-
-    def _remember(self, reason: str, count: int = 1) -> None:
-        known = reason in self.reasons or len(self.reasons) < _MOST_REASONS
-        self.reasons[reason if known else _OTHER_REASON] += count
 
     def _append(self, row: int, stats: Sequence[float | str]) -> None:
         if not self.columns:
@@ -171,6 +176,11 @@ class Tally:
     def _count_references(self, count: int) -> None:
         if count != self._references:
             self._references = _VARIES if self.rows else count
+
+
+def _remember(reasons: Counter[str], reason: str, count: int = 1) -> None:
+    known = reason in reasons or len(reasons) < _MOST_REASONS
+    reasons[reason if known else _OTHER_REASON] += count
 
 
 class Codes:

@@ -11,6 +11,9 @@ _DIGITS = 3
 
 _LARGE = 10
 
+_REASONS = 3
+"""So many reasons are told of outputs without a score."""
+
 
 def number(value: float | None, entry: Mapping[str, Any]) -> str:
     """Return a score as text; a dash where there is none.
@@ -51,10 +54,8 @@ def plain(value: Any) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage that never rounds up to 100."""
-    if share >= 1:
-        return "100%"
-    return f"{min(share * 100, 99.9):.1f}%"
+    """Return a share as a percentage that never rounds up, so that 100% is all and a floor that is missed looks so."""
+    return "100%" if share >= 1 else f"{math.floor(round(share * 1000, 9)) / 10:.1f}%"
 
 
 def short(text: str, width: int = 80) -> str:
@@ -98,7 +99,7 @@ def spent(manifest: Mapping[str, Any]) -> str:
     if any(tokens):
         parts.append(f"{tokens[0]:,} tokens in, {tokens[1]:,} out")
     if usage.get("cost"):
-        parts.append(f"${usage['cost']:.4f}")
+        parts.append(f"${usage['cost']:,.2f}" if usage["cost"] >= 1 else number(usage["cost"], {"unit": "$"}))
     if usage.get("unpriced"):
         parts.append(f"{usage['unpriced']:,} without a known price")
     parts.append(f"{manifest.get('seconds', 0):.1f} s")
@@ -113,21 +114,36 @@ def trouble(summary: Mapping[str, Any]) -> list[str]:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in outputs["errors"].items())
         lines.append(f"{plural(outputs['error'], 'output')} failed and got no score: {kinds}")
     for name, entry in summary["scores"].items():
-        if entry["skipped"]:
-            why = _reasons(entry, skip="no output")
-            lines.append(f"{name} did not apply to {plural(entry['skipped'], 'output')}{why}")
-        lines.extend(f"{name}: {warning}" for warning in (entry.get("details") or {}).get("warnings", ()))
-        why_not = (entry.get("details") or {}).get("no_value")
-        if why_not:
-            lines.append(f"{name} has no value: {why_not}")
-        own = {reason: n for reason, n in entry["reasons"].items() if reason.startswith(f"{name} ")}
-        lines.extend(f"{plural(n, 'output')} not scored: {reason}" for reason, n in own.items())
+        lines += _trouble_of(name, entry)
     gate = summary.get("gate", {}).get("coverage")
     if gate and not gate["pass"]:
-        lines.append(f"coverage {percent(gate['value'])} is below the floor of {percent(gate['min'])}")
+        lines.append(f"coverage {percent(gate['value'])} is below the floor of {_exact_percent(gate['min'])}")
     return lines
 
 
-def _reasons(entry: Mapping[str, Any], *, skip: str) -> str:
-    named = [f"{reason} ({n:,})" for reason, n in entry["reasons"].items() if not reason.startswith(skip)]
-    return ": " + ", ".join(named[:3]) if named else ""
+def _trouble_of(name: str, entry: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    details, faults = entry.get("details") or {}, entry.get("faults") or {}
+    if entry["skipped"]:
+        why = [
+            f"{reason} ({n:,})"
+            for reason, n in entry["reasons"].items()
+            if reason not in faults and not reason.startswith("no output")
+        ]
+        reasons = f": {', '.join(why[:_REASONS])}" if why else ""
+        lines.append(f"{name} did not apply to {plural(entry['skipped'], 'output')}{reasons}")
+    lines += [f"{name}: {warning}" for warning in details.get("warnings", ())]
+    if details.get("no_value"):
+        lines.append(f"{name} has no value: {details['no_value']}")
+    elif entry["value"] is None and entry["n"]:
+        lines.append(f"{name} has no value: its formula is undefined for these {plural(entry['n'], 'output')}")
+    lines += [f"{plural(n, 'output')} not scored: {reason}" for reason, n in list(faults.items())[:_REASONS]]
+    rest = sum(list(faults.values())[_REASONS:])
+    if rest:
+        lines.append(f"{plural(rest, 'output')} not scored for further reasons: see {name} in scores.jsonl")
+    return lines
+
+
+def _exact_percent(share: float) -> str:
+    """Return a share that somebody chose: no digit of it is left out."""
+    return f"{share * 100:.1f}%" if math.isclose(share * 1000, round(share * 1000)) else f"{share * 100:.9g}%"

@@ -9,6 +9,8 @@ from llmkit.report._words import arrow, heading, interval, number, percent, plai
 from llmkit.text.visible import visible
 from llmkit.types import Run
 
+_MOST_CLASSES = 100
+
 
 def markdown_report(run: Run, examples: Sequence[Mapping[str, str]] = ()) -> str:
     """Return the report of a run in Markdown.
@@ -18,7 +20,7 @@ def markdown_report(run: Run, examples: Sequence[Mapping[str, str]] = ()) -> str
         examples: Rows worth reading (failed or worst first): ``id``, ``why``, ``input``, ``reference``, ``output``.
     """
     manifest, summary = run.manifest, run.summary
-    level = f"{float(manifest.get('level', 0.95)):.0%} interval"
+    level = f"{float(manifest.get('level', 0.95)) * 100:.6g}% interval"
     lines = [f"# {summary['name']}", "", heading(manifest, summary) + "  ", spent(manifest), ""]
     lines += [f"> **{line}**  " for line in map(_cell, trouble(summary))]
     lines += ["", "## Scores", ""]
@@ -67,8 +69,15 @@ def _details(name: str, details: Mapping[str, Any] | None) -> list[str]:
     classes = details.get("per_class")
     if classes:
         columns = list(next(iter(classes.values())))
-        rows = [[_cell(label), *(_plain(row[column]) for column in columns)] for label, row in classes.items()]
+        largest = set(sorted(classes, key=lambda label: -classes[label]["support"])[:_MOST_CLASSES])
+        rows = [
+            [_cell(label), *(_plain(row[column]) for column in columns)]
+            for label, row in classes.items()
+            if label in largest
+        ]
         lines += [*_table(["label", *columns], rows), ""]
+        if len(classes) > len(rows):
+            lines += [f"{len(classes) - len(rows):,} labels with fewer rows are in summary.json.", ""]
     confusion = details.get("confusion")
     if confusion:
         rows = [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from llmkit.report._words import arrow, heading, interval, number, percent, plain, spent, trouble
 from llmkit.text.visible import visible
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+_GAP = 3
+"""Between two columns."""
+
+_FOLDED = 12
+"""Names of rows and heads of columns are not folded to less."""
+
+_LARGEST_MATRIX = 20
+"""A confusion matrix of more labels is left to the page."""
+
 
 def print_report(run: Run, console: Console) -> None:
     """Print the report of a run: scores, what was not scored, slices, signatures."""
@@ -22,18 +32,21 @@ def print_report(run: Run, console: Console) -> None:
     manifest, summary = run.manifest, run.summary
     console.print(Text(visible(heading(manifest, summary)), style="bold"))
     console.print()
-    console.print(_scores(summary))
+    _print_tables(console, _scores(summary))
     for line in trouble(summary):
         console.print(Text(visible(f"! {line}"), style="yellow"))
     for field, found in summary["slices"].items():
         console.print()
-        console.print(_slice(field, found, summary["scores"]))
+        _print_tables(console, _slice(field, found, summary["scores"]))
         if found["left_out"]:
             console.print(Text(f"{found['left_out']:,} smaller values are left out", style="dim"))
     for name, entry in summary["scores"].items():
-        for table in _details(name, entry.get("details") or {}):
+        for grid in _details(name, entry.get("details") or {}):
             console.print()
-            console.print(table)
+            _print_tables(console, grid)
+        labels = len(((entry.get("details") or {}).get("confusion") or {"gold": ()})["gold"])
+        if labels > _LARGEST_MATRIX:
+            console.print(Text(f"{name}: the confusion of {labels} labels is in report.md", style="dim"))
         for note in (entry.get("details") or {}).get("notes", ()):
             console.print(Text(f"{name}: {note}", style="dim"))
     console.print()
@@ -42,10 +55,18 @@ def print_report(run: Run, console: Console) -> None:
     console.print(Text(visible(spent(manifest)), style="dim"))
 
 
-def _scores(summary: Mapping[str, Any]) -> Table:
-    table = _table(["scorer", "", "score", "interval", "n", "scored"], left=2)
-    for name, entry in summary["scores"].items():
-        row = [
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table before it is laid out: its first ``left`` columns name the row."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    left: int = 1
+
+
+def _scores(summary: Mapping[str, Any]) -> Grid:
+    rows = [
+        [
             name,
             arrow(entry),
             number(entry["value"], entry),
@@ -53,47 +74,81 @@ def _scores(summary: Mapping[str, Any]) -> Table:
             f"{entry['n']:,}",
             percent(entry["coverage"]),
         ]
-        table.add_row(*map(_text, row))
-    return table
+        for name, entry in summary["scores"].items()
+    ]
+    return Grid(["scorer", "", "score", "interval", "n", "scored"], rows, left=2)
 
 
-def _slice(field: str, found: Mapping[str, Any], scores: Mapping[str, Any]) -> Table:
-    table = _table([field, "rows", *scores])
-    for value, part in found["values"].items():
-        cells = [number(s["value"], scores[name]) for name, s in part["scores"].items()]
-        table.add_row(*map(_text, [value, f"{part['rows']:,}", *cells]))
-    return table
+def _slice(field: str, found: Mapping[str, Any], scores: Mapping[str, Any]) -> Grid:
+    rows = [
+        [value, f"{part['rows']:,}", *(number(s["value"], scores[name]) for name, s in part["scores"].items())]
+        for value, part in found["values"].items()
+    ]
+    return Grid([field, "rows", *scores], rows)
 
 
-def _details(name: str, details: Mapping[str, Any]) -> list[Table]:
-    tables: list[Table] = []
+def _details(name: str, details: Mapping[str, Any]) -> list[Grid]:
+    grids: list[Grid] = []
     confusion = details.get("confusion")
-    if confusion:
-        table = _table([f"{name}: gold \\ predicted", *confusion["predicted"]])
-        for label, row in zip(confusion["gold"], confusion["matrix"], strict=True):
-            table.add_row(*map(_text, [label, *(f"{n:,}" for n in row)]))
-        tables.append(table)
+    if confusion and len(confusion["gold"]) <= _LARGEST_MATRIX:
+        rows = [
+            [label, *(f"{n:,}" for n in row)] for label, row in zip(confusion["gold"], confusion["matrix"], strict=True)
+        ]
+        grids.append(Grid([f"{name}: gold \\ predicted", *confusion["predicted"]], rows))
     for small in details.get("tables", ()):
         heads = [": ".join(filter(None, (name, small["title"], small["columns"][0]))), *small["columns"][1:]]
-        table = _table(heads)
-        for row in small["rows"]:
-            table.add_row(*map(_text, map(plain, row)))
-        tables.append(table)
-    return tables
+        grids.append(Grid(heads, [list(map(plain, row)) for row in small["rows"]]))
+    return grids
 
 
-def _table(heads: Sequence[str], left: int = 1) -> Table:
+def _print_tables(console: Console, grid: Grid) -> None:
+    """Print a grid as one table where the width is enough; else as several that each repeat the rows' names.
+
+    A number is never cut. What is folded first is the heads of columns, then the names of rows.
+    """
+    from rich.cells import cell_len
+
+    heads, rows = [visible(head) for head in grid.heads], [[visible(cell) for cell in row] for row in grid.rows]
+    left = grid.left
+    cells = [max((cell_len(row[i]) for row in rows), default=0) for i in range(len(heads))]
+    full = [max(cell, cell_len(head)) for cell, head in zip(cells, heads, strict=True)]
+    least = [max(cell, min(cell_len(head), _FOLDED)) for cell, head in zip(cells, heads, strict=True)]
+    names = [min(full[0], _FOLDED), *full[1:left]]
+    room = console.width - sum(names) - _GAP * (left - 1)
+    widths = next((w for w in (full, least) if sum(w[left:]) + _GAP * len(w[left:]) <= room), least)
+    for number_of_table, group in enumerate(_groups(widths[left:], room)):
+        columns = [*range(left), *(left + i for i in group)]
+        spare = room - sum(widths[i] + _GAP for i in columns[left:])
+        fitted = [min(full[0], names[0] + max(spare, 0)), *names[1:], *(widths[i] for i in columns[left:])]
+        if number_of_table:
+            console.print()
+        shown = [[row[i] for i in columns] for row in rows]
+        console.print(_table([heads[i] for i in columns], shown, fitted, left))
+
+
+def _groups(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Return which columns stand side by side in ``room``; one that is too wide stands alone."""
+    groups: list[list[int]] = [[]]
+    rest = room
+    for column, width in enumerate(widths):
+        if groups[-1] and rest < width + _GAP:
+            groups.append([])
+            rest = room
+        groups[-1].append(column)
+        rest -= width + _GAP
+    return groups
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], left: int) -> Table:
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for position, head in enumerate(heads):
-        table.add_column(
-            _text(head),
-            justify="left" if position < left else "right",
-            overflow="fold",
-            no_wrap=position >= left,
-        )
+    for position, (head, width) in enumerate(zip(heads, widths, strict=True)):
+        justify: Literal["left", "right"] = "left" if position < left else "right"
+        table.add_column(_text(head), justify=justify, overflow="fold", width=width)
+    for row in rows:
+        table.add_row(*map(_text, row))
     return table
 
 
