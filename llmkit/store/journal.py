@@ -179,9 +179,9 @@ class Journal:
     def _sync_groups(self) -> None:
         while True:
             self._dirty.wait()
+            self._dirty.clear()  # before looking at `_closing`: cleared after, it could swallow what `close` sets
             if self._closing.wait(SYNC_SECONDS):
                 return
-            self._dirty.clear()
             try:
                 os.fsync(self._descriptor)
             except OSError as error:
