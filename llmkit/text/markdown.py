@@ -36,10 +36,10 @@ _UNDERLINE = re.compile(r"^ {0,3}(?P<mark>=+|-{2,})[ \t]*$")
 _RULE = re.compile(r"^ {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$")
 _ITEM = re.compile(r"^[ \t]*(?:[-*+]|\d{1,3}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?(?P<text>.*)$")
 _ROW_RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*$")
-_CELL = re.compile(r"(?<!\\)\|(?=(?:[^`]*`[^`]*`)*[^`]*$)")
+_TICK_OR_BAR = re.compile(r"[`|]")
 
 _SET_ASIDE = "\ufdd0"  # a code point that no text may hold
-_CODE_SPAN = re.compile(r"(?P<mark>`+)(?!`)(?P<text>.+?)(?<!`)(?P=mark)(?!`)", re.DOTALL)
+_TICKS = re.compile(r"`+")
 _LINK = re.compile(
     r"!?\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\](?:\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+\"[^\"]*\")?\)|\[[^\[\]]*\])"
 )
@@ -54,9 +54,14 @@ _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|<>~])")
 
 def strip_inline(text: str) -> str:
     """Return one paragraph's text without inline markup: emphasis, code marks, links, images, tags, escapes."""
-    codes = [match["text"].strip() for match in _CODE_SPAN.finditer(text)]
+    text = text.replace(_SET_ASIDE, "")
+    spans = code_spans(text)
+    codes = [text[start:end].strip("`").strip() for start, end in spans]
     # Code is set aside meanwhile: what looks like markup in it is none, and a link's text may hold code.
-    text = _CODE_SPAN.sub(_SET_ASIDE, text.replace(_SET_ASIDE, ""))
+    ends = [0, *(end for _, end in spans)]
+    text = _SET_ASIDE.join(
+        text[end:start] for end, start in zip(ends, [*(s for s, _ in spans), len(text)], strict=True)
+    )
     for pattern in (_LINK, _AUTOLINK):
         text = pattern.sub(lambda match: match["text"], text)
     text = _TAG.sub("", text)
@@ -67,6 +72,25 @@ def strip_inline(text: str) -> str:
     return " ".join("".join([first, *(code + rest for code, rest in zip(codes, others, strict=False))]).split())
 
 
+def code_spans(text: str) -> list[tuple[int, int]]:
+    """Return where inline code stands, marks included: from a run of backticks to the next run of as many."""
+    runs = [match.span() for match in _TICKS.finditer(text)]
+    closing: dict[int, int] = {}
+    next_of_length: dict[int, int] = {}
+    for place in range(len(runs) - 1, -1, -1):
+        start, end = runs[place]
+        if end - start in next_of_length:
+            closing[place] = next_of_length[end - start]
+        next_of_length[end - start] = place
+    spans: list[tuple[int, int]] = []
+    place = 0
+    while place < len(runs):
+        if place in closing:
+            spans.append((runs[place][0], runs[closing[place]][1]))
+        place = closing.get(place, place) + 1
+    return spans
+
+
 def slug(heading: str) -> str:
     """Return the anchor of a heading as GitHub makes it: lower case, spaces as hyphens, no other signs."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
@@ -75,7 +99,9 @@ def slug(heading: str) -> str:
 def blocks(text: str) -> Iterator[Block]:
     """Yield the blocks of a document in order; headings are not blocks but stand with each."""
     text = _FRONT_MATTER.sub("", text.replace("\r\n", "\n").removeprefix("\ufeff"))
-    yield from _Reader(_COMMENT.sub("", text).split("\n")).blocks()
+    # Behind the last end of a comment no comment ends, so that nothing is searched there.
+    commented, end, rest = text.rpartition("-->")
+    yield from _Reader((_COMMENT.sub("", commented + end) + rest).split("\n")).blocks()
 
 
 class _Reader:
@@ -171,4 +197,13 @@ class _Reader:
 
 def _cells(line: str) -> list[str]:
     inner = line.strip().removeprefix("|").removesuffix("|")
-    return [strip_inline(cell) for cell in _CELL.split(inner)]
+    cells: list[str] = []
+    ticks, end = 0, len(inner)
+    for match in reversed(list(_TICK_OR_BAR.finditer(inner))):
+        place = match.start()
+        if match[0] == "`":
+            ticks += 1
+        elif ticks % 2 == 0 and inner[place - 1 : place] != "\\":
+            cells.append(inner[place + 1 : end])
+            end = place
+    return [strip_inline(cell) for cell in reversed([*cells, inner[:end]])]

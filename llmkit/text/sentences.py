@@ -8,6 +8,9 @@ or question mark, or with their full-width forms, fare well, without their abbre
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+
+from llmkit.text.markdown import code_spans
 
 # A full stop after these does not end a sentence ...
 _NEVER = frozenset(
@@ -29,11 +32,11 @@ _STARTERS = frozenset(
 _CLOSERS = "\"'\u201d\u2019\u00bb)\\]*_`"
 _OPENERS = "\"'\u201c\u2018\u00ab(\\[*_`"
 _END = re.compile(
-    f"(?P<mark>[.!?\u2026]+)(?P<close>[{_CLOSERS}]*)(?=\\s)|(?P<wide>[\u3002\uff01\uff1f]+[\u300d\u300f\u201d\uff09]*)"
+    f"(?<![.!?\u2026])(?P<mark>[.!?\u2026]++)(?P<close>[{_CLOSERS}]*+)(?=\\s)"
+    "|(?P<wide>[\u3002\uff01\uff1f]+[\u300d\u300f\u201d\uff09]*)"
 )
 _WORD_BEFORE = re.compile(f"[^\\s{_OPENERS}]+$")
 _NEXT = re.compile(f"\\s+[{_OPENERS}]*(?P<word>[^\\s{_CLOSERS},;:.!?]*)")
-_CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 _BLANK_LINE = re.compile(r"\n[ \t]*\n\s*")
 _INITIAL = re.compile(r"(?:[A-Z]\.)*[A-Z]")
 _NUMBER = re.compile(r"\d{1,2}|[ivx]{1,4}")
@@ -44,7 +47,7 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
 
     The spans do not overlap, and what lies between them is white space only. A blank line ends a sentence.
     """
-    code = [match.span() for match in _CODE.finditer(text)] if "`" in text else []
+    code = code_spans(text)
     spans: list[tuple[int, int]] = []
     start = 0
     for end in [*_ends(text, code), len(text)]:
@@ -64,7 +67,14 @@ def split_sentences(text: str) -> list[str]:
 def _ends(text: str, code: list[tuple[int, int]]) -> list[int]:
     found = {match.end() for match in _BLANK_LINE.finditer(text)}
     found |= {match.end() for match in _END.finditer(text) if match["wide"] or _is_end(text, match)}
-    return sorted(end for end in found if not any(first < end < last for first, last in code))
+    starts = [first for first, _ in code]
+    return sorted(end for end in found if not _inside(end, starts, code))
+
+
+def _inside(place: int, starts: list[int], spans: list[tuple[int, int]]) -> bool:
+    """Tell whether a span holds ``place`` between its ends; spans are in order and do not overlap."""
+    before = bisect_left(starts, place)
+    return before > 0 and place < spans[before - 1][1]
 
 
 def _is_end(text: str, match: re.Match[str]) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmkit.text.markdown import Block, blocks, slug, strip_inline
+from llmkit.text.markdown import Block, blocks, code_spans, slug, strip_inline
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,17 @@ def test_any_text_is_read_without_inventing_letters(text: str) -> None:
     read = "".join(block.text for block in blocks(text))
     assert not any(block.text == "" for block in blocks(text))
     assert read.count("a") <= text.count("a") + text.count("&")
+
+
+def test_code_ends_at_a_run_of_as_many_marks() -> None:
+    assert code_spans("a `b` ``c ` d`` `e") == [(2, 5), (6, 15)]
+    assert code_spans("one ``of them` is open") == []
+    assert strip_inline("`` `a` `` and ``b`c``") == "`a` and b`c"
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("`" * 100_001, 0), ("<!-- " * 40_000, 1), ("a|b\n--|--\n" + "|`a|" * 40_000, 1), ("a `b` ``c " * 20_000, 1)],
+)
+def test_what_is_never_closed_is_read_in_one_go(text: str, count: int) -> None:
+    assert len(list(blocks(text))) == count

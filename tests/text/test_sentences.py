@@ -46,3 +46,9 @@ def test_spans_lose_nothing_but_white_space(text: str) -> None:
     assert edges == sorted(edges)
     assert all(text[start:end] == text[start:end].strip() != "" for start, end in spans)
     assert "".join("".join(text[start:end] for start, end in spans).split()) == "".join(text.split())
+
+
+def test_long_runs_are_read_in_one_go() -> None:
+    assert split_sentences("Wait" + "!" * 200_000 + "x") == ["Wait" + "!" * 200_000 + "x"]
+    assert len(split_sentences("See `a. B` now. " * 10_000)) == 10_000
+    assert len(split_sentences("`" * 100_000)) == 1
