@@ -13,11 +13,11 @@ _NEW_OBJECTS, _YOUNG, _OLD = 50_000, 20, 100
 
 def main() -> None:
     """Run the command line and exit with the code that `llmkit --help` promises."""
-    from llmkit.cli._streams import open_closed_streams, say, silence
+    from llmkit.cli._streams import prepare_streams, say, silence
     from llmkit.errors import LlmkitError
 
     gc.set_threshold(_NEW_OBJECTS, _YOUNG, _OLD)
-    open_closed_streams()
+    prepare_streams()
     try:
         code = _run()
     except LlmkitError as error:
@@ -36,7 +36,9 @@ def main() -> None:
         silence(sys.stdout)
         code = LlmkitError.exit_code
     except KeyboardInterrupt:
-        say("interrupted")
+        from llmkit.cli._talk import command_line
+
+        say(f"interrupted\nto continue, run the same command again: {command_line()}")
         code = EXIT_INTERRUPTED
     sys.exit(code)
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 
-def open_closed_streams() -> None:
-    """Give a process that was started with closed streams (``>&-``) others that lead nowhere."""
+def prepare_streams() -> None:
+    """Make both streams take whatever is written to them.
+
+    A process that was started with closed streams (``>&-``) gets others that lead nowhere. Data in a pipe or a file is
+    UTF-8 whatever the locale; a terminal that cannot show a character shows a question mark.
+    """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open to the end
+        elif isinstance(stream, TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
 
 
 def silence(stream: Any) -> None:

@@ -106,6 +106,17 @@ def test_closed_streams_are_no_error(folder: Path) -> None:
         assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("form", ["text", "md", "json"])
+def test_a_pipe_gets_utf8_whatever_the_locale(folder: Path, form: str) -> None:
+    words = ["eval", "c.yaml", "--set", "name=t", "--set", "slices=[cat]", "--format", form, "-q"]
+    usual = llmkit(*words, folder=folder)
+    odd = llmkit(*words, folder=folder, env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    assert (usual.code, odd.code) == (0, 0)
+    assert usual.out.splitlines()[0] == odd.out.splitlines()[0]
+    wrong = llmkit("eval", "kein_é.yaml", folder=folder, env={"PYTHONIOENCODING": "ascii"})
+    assert wrong.err.startswith("error: kein_é.yaml: no such config")
+
+
 def on_terminal(words: list[str], folder: Path, columns: int, env: Mapping[str, str]) -> str:
     """Run a command on a terminal of that width and return all that it shows."""
     import fcntl
@@ -133,6 +144,11 @@ def test_a_terminal_gets_colour_unless_it_is_not_wanted(folder: Path) -> None:
     assert not [code for code in range(30, 50) if f"{ANSI}{code}m" in plain]
     assert ANSI not in llmkit("eval", "c.yaml", folder=folder).out
     assert ANSI not in llmkit("eval", "c.yaml", folder=folder).err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pseudo-terminals")
+def test_a_terminal_of_few_characters_shows_what_it_can(folder: Path) -> None:
+    assert "exact_match" in on_terminal(["eval", "c.yaml", "-q"], folder, 100, {"PYTHONIOENCODING": "ascii"})
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="pseudo-terminals")

@@ -42,14 +42,14 @@ def scores(run: Path) -> dict[str, str]:
     ("fault", "kind"),
     [
         ("empty", "empty"),
-        ("empty-body", "malformed"),
+        pytest.param("empty-body", "malformed", marks=pytest.mark.slow),
         ("malformed", "malformed"),
-        ("garbage", "malformed"),
-        ("no-choices", "malformed"),
+        pytest.param("garbage", "malformed", marks=pytest.mark.slow),
+        pytest.param("no-choices", "malformed", marks=pytest.mark.slow),
         ("truncated", "malformed"),
         ("drop", "connection"),
         ("500", "http_500"),
-        ("502-html", "http_502"),
+        pytest.param("502-html", "http_502", marks=pytest.mark.slow),
     ],
 )
 def test_a_bad_answer_is_asked_again_then_an_error_row_never_a_zero_never_cached(
