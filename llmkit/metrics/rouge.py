@@ -107,7 +107,7 @@ class Rouge(MeanMetric):
         if not targets:
             return EMPTY_REFERENCE
         if self._skips:
-            targets = [target for target in targets if len(_flat(target)) > 1]
+            targets = [(words,) for words in map(_flat, targets) if len(words) > 1]
             if not targets:
                 return ONE_WORD
         candidate = read(output.text or "", stemmer=self.stemmer)
@@ -127,12 +127,10 @@ class Rouge(MeanMetric):
         return _measured(self.measure, overlap(right, [left], n), len(left) - n + 1, len(right) - n + 1)
 
     def _skipping(self, left: Sequence[str], right: Sequence[str]) -> float:
-        hits = shared_skip_bigrams(left, right, self.gap)
-        expected, given = skip_bigrams(len(left), self.gap), skip_bigrams(len(right), self.gap)
-        if self.variant == "SU":
-            hits += overlap(right[:-1], [left[:-1]], 1)
-            expected += len(left) - 1
-            given += max(len(right) - 1, 0)
+        single = self.variant == "SU"
+        hits = shared_skip_bigrams(left, right, self.gap, single=single)
+        expected = skip_bigrams(len(left), self.gap, single=single)
+        given = skip_bigrams(len(right), self.gap, single=single)
         return _measured(self.measure, hits, expected, given)
 
     def _weighted(self, left: Sequence[str], right: Sequence[str]) -> float:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from llmkit.errors import ConfigError
 from llmkit.metrics._sequences import lcs_length, weighted_lcs
-from llmkit.metrics._skip_bigrams import _sorted, shared_skip_bigrams, skip_bigrams
+from llmkit.metrics._skip_bigrams import shared_skip_bigrams, skip_bigrams
 from llmkit.metrics.rouge import ONE_WORD, Rouge
 from llmkit.types import Output, Sample, Skipped
 from tests.golden.plain_rouge import rouge_s, rouge_w, units
@@ -64,11 +64,11 @@ def test_w_equals_the_plain_definition(reference: list[str], output: list[str], 
     assert found == pytest.approx(rouge_w(reference, output, weight), abs=1e-12)
 
 
-@given(left=long_words, right=long_words, gap=gaps)
-def test_long_texts_are_counted_as_short_ones(left: list[str], right: list[str], gap: int | None) -> None:
-    one, other = units(left, gap, unigrams=False), units(right, gap, unigrams=False)
-    assert shared_skip_bigrams(left, right, gap) == (one & other).total()
-    assert (skip_bigrams(len(left), gap), skip_bigrams(len(right), gap)) == (one.total(), other.total())
+@given(left=long_words, right=long_words, gap=gaps, single=st.booleans())
+def test_long_texts_are_counted_as_short_ones(left: list[str], right: list[str], gap: int | None, single: bool) -> None:
+    one, other = (units(words, gap, unigrams=single) for words in (left, right))
+    assert shared_skip_bigrams(left, right, gap, single=single) == (one & other).total()
+    assert [skip_bigrams(len(words), gap, single=single) for words in (left, right)] == [one.total(), other.total()]
 
 
 def test_a_gap_longer_than_the_text_is_any_gap() -> None:
@@ -76,18 +76,11 @@ def test_a_gap_longer_than_the_text_is_any_gap() -> None:
     assert shared_skip_bigrams(left, right, 10**9) == shared_skip_bigrams(left, right, None)
 
 
-def test_very_many_different_words_are_counted_by_sorting(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("gap", [0, 2, None])
+def test_very_many_different_words(gap: int | None) -> None:
     left, right = ([f"w{random.Random(seed + i).randrange(900)}" for i in range(1500)] for seed in (5, 50))
-    called = []
-
-    def counted(*pairs: Any) -> int:
-        called.append(1)
-        return _sorted(*pairs)
-
-    monkeypatch.setattr("llmkit.metrics._skip_bigrams._sorted", counted)
-    expected = (units(left, 2, unigrams=False) & units(right, 2, unigrams=False)).total()
-    assert shared_skip_bigrams(left, right, 2) == expected
-    assert called
+    expected = (units(left, gap, unigrams=True) & units(right, gap, unigrams=True)).total()
+    assert shared_skip_bigrams(left, right, gap, single=True) == expected
 
 
 @pytest.mark.parametrize("variant", ["S", "SU", "W"])
