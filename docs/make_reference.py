@@ -27,7 +27,8 @@ rule stands in the signature. A row without a reference is skipped with a reason
 What can be evaluated. Write one under `target:` in a config. `llmkit list providers` prints this list, and
 `llmkit list providers NAME` explains one. A target of your own is one file; see [CONTRIBUTING.md](../CONTRIBUTING.md).
 
-A target that is code sees the row's id, input, contexts, choices and meta fields. It never sees the references or the answer.
+A target that is code sees the row's id, input, contexts, choices and meta fields. It never sees the references, the answer
+or the relevance judgments (`qrels`).
 """,
 }
 PAGES = {"metrics": "metrics.md", "providers": "targets.md"}

@@ -113,6 +113,7 @@ class Provider(Protocol):
     - ``wants_sample``: bool = False. True for targets that are code: ``Request.sample`` then holds the eval row,
       never its references or answer; the recorded ``output`` is in it only where ``reads_output`` is True.
     - ``unmatched``: int. Recorded answers that belong to no row; said in a warning.
+    - ``matched``: int. Recorded answers that belong to a row; a run in which none does is refused.
     """
 
     async def complete(self, request: Request) -> Response:

@@ -14,6 +14,9 @@ from llmkit.types import Failure, Message, Output, Request, Response, Sample
 
 N = TypeVar("N", int, float)
 
+JUDGMENTS = "qrels"
+"""The meta field with the relevant documents of a question; gold, as the references are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asker:
@@ -72,14 +75,15 @@ class Asker:
 
 
 def row_for_target(sample: Sample, *, with_output: bool) -> Mapping[str, Any]:
-    """Return what a target that is code may see of a row: never the references or the answer."""
+    """Return what a target that is code may see of a row: never the references, the answer or the judgments."""
     row: dict[str, Any] = {"id": sample.id, "input": sample.input}
     for name in ("turns", "contexts", "choices"):
         value = getattr(sample, name)
         if value:
             row[name] = list(value)
-    if sample.meta:
-        row["meta"] = sample.meta
+    meta = {name: value for name, value in sample.meta.items() if name != JUDGMENTS}
+    if meta:
+        row["meta"] = meta
     if with_output:
         row["output"] = sample.output
     return row

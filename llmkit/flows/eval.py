@@ -14,7 +14,7 @@ from typing import Any
 
 from llmkit.config import EvalConfig
 from llmkit.engine import Engine, Event, Interrupted
-from llmkit.errors import BudgetError, LlmkitError, RequestError, UsageError
+from llmkit.errors import BudgetError, DataError, LlmkitError, Problem, RequestError, UsageError
 from llmkit.flows.ask import Asker
 from llmkit.flows.manifest import first_manifest, last_manifest
 from llmkit.flows.recorded_run import RecordedRun
@@ -152,9 +152,18 @@ def _collect(setup: Setup, options: Options, folder: RunFolder, recorder: Record
         )
         run_loop(_ask_all(setup, engine, recorder, options))
         recorder.require_an_answer()
+    _refuse_strangers(setup)
     for warning in _warnings(setup, cache):
         _tell(options, Warned(warning))
     return engine.usage.as_dict()
+
+
+def _refuse_strangers(setup: Setup) -> None:
+    """Refuse recorded rankings of which not one belongs to a row: every score would be a 0 that nobody earned."""
+    if getattr(setup.target, "matched", None) == 0:
+        message = f"not one ranking of {setup.target_name} belongs to a row of {setup.census.source}"
+        hint = "are the ids of questions written the same way in both files?"
+        raise DataError(problems=[setup.config.placed(Problem(message, key="target", hint=hint))])
 
 
 async def _ask_all(setup: Setup, engine: Engine, recorder: Recorder, options: Options) -> None:

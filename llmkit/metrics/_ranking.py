@@ -11,9 +11,11 @@ ranking could do better than another; trec_eval counts it 0.
 from __future__ import annotations
 
 from abc import abstractmethod
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from llmkit.errors import ConfigError, Problem
@@ -25,6 +27,8 @@ CONTEXTS = "contexts"
 
 Judgments = Mapping[str, float]
 
+_ID, _SCORE = attrgetter("id"), attrgetter("score")
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
@@ -33,7 +37,7 @@ class Ranking:
     Attributes:
         found: (rank from 1, grade) of every judged result, best first.
         results: How many documents were found.
-        grades: The grade of every judged document of the question, found or not.
+        grades: The grade of every judged document of the question, found or not, ascending.
     """
 
     found: Sequence[tuple[int, float]]
@@ -48,7 +52,7 @@ class Ranking:
 
     def relevant(self, relevance: float) -> int:
         """Return how many documents of the question are relevant, found or not."""
-        return sum(grade >= relevance for grade in self.grades)
+        return len(self.grades) - bisect_left(self.grades, relevance)
 
     def of_judged(self) -> Ranking:
         """Return the ranking that is left when results nobody judged are taken out."""
@@ -58,14 +62,9 @@ class Ranking:
 
 def ordered(passages: Sequence[Passage]) -> Sequence[Passage]:
     """Return passages in rank order: as given, neighbours of equal score by id, descending."""
-    scores = [passage.score for passage in passages]
-    if len(set(scores)) == len(scores) or not any(scores):
+    if not any(passage.score for passage in passages):
         return passages
-    return [
-        passage
-        for _, tied in groupby(passages, key=lambda passage: passage.score)
-        for passage in sorted(tied, key=lambda passage: passage.id, reverse=True)
-    ]
+    return [passage for _, tied in groupby(passages, key=_SCORE) for passage in sorted(tied, key=_ID, reverse=True)]
 
 
 _last: tuple[Output, Sample, str, Ranking] | None = None
@@ -87,17 +86,44 @@ def ranking(sample: Sample, output: Output, field: str) -> Ranking | Skipped:
     judged = judgments(sample, field)
     if isinstance(judged, Skipped):
         return judged
-    passages = ordered(output.retrieved)
-    by_text = field == CONTEXTS and CONTEXTS not in sample.meta
-    ids = [_plain(passage.text) for passage in passages] if by_text else [passage.id for passage in passages]
-    if len(set(ids)) < len(ids):
-        ids = list(dict.fromkeys(ids))
-    get = judged.get
-    # A grade below 0 marks a document that was pooled and not judged.
-    found = [(rank, grade) for rank, name in enumerate(ids, 1) if (grade := get(name, -1)) >= 0]
-    made = Ranking(found, len(ids), tuple(judged.values()))
+    if field == CONTEXTS and CONTEXTS not in sample.meta:
+        made = _ranking([_plain(passage.text) for passage in ordered(output.retrieved)], judged)
+    else:
+        made = _ranking_by_id(output.retrieved, judged)
     _last = (output, sample, field, made)
     return made
+
+
+def _ranking(names: Sequence[str], judged: Judgments) -> Ranking:
+    """Return the ranking of results by name, in rank order."""
+    unique = dict.fromkeys(names)
+    get = judged.get
+    # A grade below 0 marks a document that was pooled and not judged.
+    found = [(rank, grade) for rank, name in enumerate(unique, 1) if (grade := get(name, -1)) >= 0]
+    return Ranking(found, len(unique), sorted(judged.values()))
+
+
+def _ranking_by_id(passages: Sequence[Passage], judged: Judgments) -> Ranking:
+    """Return the ranking of results by id; only the places of judged ones are worked out, the rest is never sorted."""
+    names = list(map(_ID, passages))
+    places = dict(zip(names, range(len(names)), strict=True))
+    if len(places) < len(names):
+        return _ranking(list(map(_ID, ordered(passages))), judged)
+    found = [(_rank(passages, places[name]), judged[name]) for name in judged.keys() & places.keys()]
+    return Ranking(sorted(one for one in found if one[1] >= 0), len(names), sorted(judged.values()))
+
+
+def _rank(passages: Sequence[Passage], place: int) -> int:
+    """Return the rank from 1 of the result at a place: in front of it stand also tied ones with greater ids."""
+    score, name = passages[place].score, passages[place].id
+    first, end = place, place + 1
+    while first and passages[first - 1].score == score:
+        first -= 1
+    while end < len(passages) and passages[end].score == score:
+        end += 1
+    if end - first == 1 or not (score or any(map(_SCORE, passages))):
+        return place + 1
+    return first + 1 + sum(passage.id > name for passage in passages[first:end])
 
 
 def judgments(sample: Sample, field: str) -> Judgments | Skipped:
@@ -108,6 +134,8 @@ def judgments(sample: Sample, field: str) -> Judgments | Skipped:
         return dict.fromkeys(contexts, 1) if contexts else Skipped("the row has no contexts")
     if value is None:
         return Skipped(f"the row has no '{field}'")
+    if type(value) is dict and set(map(type, value)) <= {str} and set(map(type, value.values())) <= {int, float}:
+        return value
     if isinstance(value, Mapping):
         found = {str(name): grade for name, grade in value.items()}
         if all(isinstance(grade, (int, float)) for grade in found.values()):

@@ -59,7 +59,9 @@ class Ndcg(RankingMetric):
     def of(self, ranking: Ranking) -> float | Skipped:
         """Return DCG / ideal DCG."""
         gain = self._gain
-        ideal = sorted((worth for grade in ranking.grades if (worth := gain(grade)) > 0), reverse=True)[: self.k]
+        ideal = sorted((worth for grade in reversed(ranking.grades) if (worth := gain(grade)) > 0), reverse=True)[
+            : self.k
+        ]
         if not ideal:
             return NO_RELEVANT
         k = self.k or ranking.results

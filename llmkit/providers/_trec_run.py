@@ -11,6 +11,7 @@ import math
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from llmkit import jsonl
 from llmkit.errors import DataError, Problem
@@ -32,27 +33,16 @@ class TrecRun:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._ids: dict[str, bytes] = {}
         self._scores: dict[str, array[float]] = {}
         self._used: set[str] = set()
-        ids: dict[str, list[str]] = {}
-        problems: list[Problem] = []
-        bad = 0
-        for problem in self._read(ids):
-            bad += 1
-            if bad <= _SHOWN:
-                problems.append(problem)
-        for problem in self._twice(ids):
-            bad += 1
-            if bad <= _SHOWN:
-                problems.append(problem)
-        if not bad and not ids:
-            problems.append(Problem("the file has no rankings", file=str(path)))
-        if bad > _SHOWN:
-            problems.append(Problem(f"and {bad - _SHOWN:,} more", file=str(path)))
-        if problems:
-            raise DataError(problems=problems)
-        self._ids = {query: "\n".join(names).encode() for query, names in ids.items()}
+        try:
+            self._ids = self._read()
+        except ValueError:
+            # Something is wrong: a second reading, line by line, says what.
+            self._refuse()
+
+    def __len__(self) -> int:
+        return len(self._ids)
 
     @property
     def unmatched(self) -> int:
@@ -68,34 +58,61 @@ class TrecRun:
         best = sorted(zip(self._scores[query], names, strict=True), reverse=True)
         return tuple([Passage(name, "", score) for score, name in best])
 
-    def _read(self, ids: dict[str, list[str]]) -> Iterator[Problem]:
+    def _read(self) -> dict[str, bytes]:
+        ids: dict[bytes, list[bytes]] = {}
+        scores: dict[bytes, array[float]] = {}
+        last = b""
+        names: list[bytes] = []
+        ranked: array[float] = array("d")
+        for _, line in jsonl.read_lines(self._path):
+            try:
+                query, _, document, _, score, _, *_ = line.split(None, _COLUMNS)
+            except ValueError:
+                if line.startswith(b"#") or not line.strip():
+                    continue
+                raise
+            if query != last:
+                if query.startswith(b"#"):
+                    continue
+                last = query
+                names, ranked = ids.setdefault(query, []), scores.setdefault(query, array("d"))
+            names.append(document)
+            ranked.append(float(score))
+        if not ids or not all(len(set(names)) == len(names) for names in ids.values()):
+            raise ValueError
+        if not all(all(map(math.isfinite, ranked)) for ranked in scores.values()):
+            raise ValueError
+        self._scores = {query.decode(): ranked for query, ranked in scores.items()}
+        found = {query.decode(): b"\n".join(names) for query, names in ids.items()}
+        for blob in found.values():
+            blob.decode()
+        return found
+
+    def _refuse(self) -> NoReturn:
+        problems = list(self._problems())
+        more = len(problems) - _SHOWN
+        if more > 0:
+            problems[_SHOWN:] = [Problem(f"and {more:,} more", file=str(self._path))]
+        raise DataError(problems=problems or [Problem("the file has no rankings", file=str(self._path))])
+
+    def _problems(self) -> Iterator[Problem]:
+        seen: set[tuple[str, str]] = set()
         for number, line in jsonl.read_lines(self._path):
             if line.startswith(b"#") or not line.strip():
                 continue
             try:
-                query, document, score = _result(line)
+                result = _result(line)
             except ValueError as error:
                 yield Problem(str(error), file=str(self._path), line=number)
                 continue
-            names = ids.get(query)
-            if names is None:
-                ids[query] = [document]
-                self._scores[query] = array("d", [score])
-            else:
-                names.append(document)
-                self._scores[query].append(score)
-
-    def _twice(self, ids: dict[str, list[str]]) -> Iterator[Problem]:
-        for query, names in ids.items():
-            if len(set(names)) < len(names):
-                seen: set[str] = set()
-                for name in names:
-                    if name in seen:
-                        yield Problem(f"the query '{query}' finds '{name}' twice", file=str(self._path))
-                    seen.add(name)
+            if result in seen:
+                message = f"the query '{result[0]}' finds '{result[1]}' a second time"
+                yield Problem(message, file=str(self._path), line=number)
+            seen.add(result)
 
 
-def _result(line: bytes) -> tuple[str, str, float]:
+def _result(line: bytes) -> tuple[str, str]:
+    """Return query and document of a line, or raise a ValueError that says what is wrong with it."""
     try:
         parts = line.decode().split(None, _COLUMNS)
     except UnicodeDecodeError as error:
@@ -108,4 +125,4 @@ def _result(line: bytes) -> tuple[str, str, float]:
         score = math.nan
     if not math.isfinite(score):
         raise ValueError(f"the score '{parts[4]}' is no number")
-    return parts[0], parts[2], score
+    return parts[0], parts[2]

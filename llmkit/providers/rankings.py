@@ -69,6 +69,11 @@ class Rankings:
         """Rankings of the file that no sample has asked for so far; 0 without a file."""
         return 0 if self._file is None else self._file.unmatched
 
+    @property
+    def matched(self) -> int | None:
+        """Rankings of the file that belong to a sample, so far; None without a file."""
+        return None if self._file is None else len(self._file) - self._file.unmatched
+
     async def complete(self, request: Request) -> Response:
         """Return the ranking of ``request.sample``; kind ``missing`` where there is none, by the rule above."""
         sample = request.sample

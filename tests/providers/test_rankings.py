@@ -122,12 +122,12 @@ def test_everything_wrong_with_a_run_is_said_at_once(tmp_path: Path) -> None:
     path = written(tmp_path, "q Q0 a 1 1.0 r\nq Q0 b 2\nq Q0 c 3 high r\nq Q0 d 4 nan r\nq Q0 a 5 0.1 r\n")
     with pytest.raises(DataError) as caught:
         Rankings(path)
-    assert [problem.line for problem in caught.value.problems] == [2, 3, 4, 0]
+    assert [problem.line for problem in caught.value.problems] == [2, 3, 4, 5]
     assert [problem.message for problem in caught.value.problems] == [
         "expected 6 columns (query, Q0, document, rank, score, run), found 4",
         "the score 'high' is no number",
         "the score 'nan' is no number",
-        "the query 'q' finds 'a' twice",
+        "the query 'q' finds 'a' a second time",
     ]
 
 
