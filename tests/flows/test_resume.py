@@ -187,19 +187,21 @@ def test_an_unfinished_folder_of_other_data_is_refused(server: FakeServer, tmp_p
     assert "error: run holds an unfinished run of another configuration or data (t, " in other.err
 
 
-def test_two_runs_never_share_a_folder(server: FakeServer, tmp_path: Path) -> None:
+def test_two_runs_never_share_a_folder_and_a_dead_one_holds_none(server: FakeServer, tmp_path: Path) -> None:
+    server.reset(Behaviour(script={"0050": ["hang"]}))
     prepare(tmp_path, server)
     first = start(WORDS, tmp_path)
     try:
-        until(lambda: answered(server) >= 1, first)
+        until(lambda: answered(server) >= 20, first)
         second = llmkit(*WORDS, folder=tmp_path)
-        assert finish(first).code == 0
     finally:
         first.kill()
+    assert finish(first).code == -signal.SIGKILL
     assert second.code == 2
     [line] = second.err.splitlines()
     assert line.startswith(f"error: another llmkit run (pid {first.pid}, since ")
     assert line.endswith(" is using run; wait for it to end, or choose another folder with --out")
+    assert llmkit(*WORDS, folder=tmp_path).code == 0
     assert asked_twice(server) == 0
 
 
