@@ -32,6 +32,8 @@ class BaseMetric(ABC):
     # `bounds` are the least and greatest score there can be; the interval of a mean is cut to them.
     # `needs` names the Sample fields without which the metric can score nothing (``references``, ``answer``,
     # ``meta.qrels``); an eval set none of whose rows has them is refused before anything is asked.
+    # A metric may have `details(table)`, plain JSON for the summary: reports show its ``tables`` (each with ``title``,
+    # ``columns`` and ``rows``), its ``notes`` (sentences), and in ``no_value`` why there is no value.
     # `asks` names the ways of asking (the config's ``ask``) that give what the metric reads.
 
     @property

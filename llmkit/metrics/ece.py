@@ -27,8 +27,9 @@ class Ece(BinnedRows):
     One bin compares the mean confidence with the accuracy. The details have the reliability diagram as a table, and
     the error after Platt scaling: p becomes 1 / (1 + exp(-(a ln(p / (1 - p)) + b))), a and b fitted on the same rows.
 
-    The estimate is above 0 by chance alone, the more so the fewer the rows: below about 300 the details warn. Other
-    bins give another value; compare only equal ones (they are in the signature).
+    The estimate is above 0 by chance alone, the more so the fewer the rows: below about 300 the details warn, and the
+    interval, the basic bootstrap's, reaches further down than up. Other bins give another value; compare only equal
+    ones (they are in the signature).
 
     Use it to see whether confidences can be taken at their word, as thresholds and hand-overs to people need. Not
     alone: always saying the base rate is perfectly calibrated and useless; look at `brier` or `selective_accuracy` too.

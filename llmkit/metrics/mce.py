@@ -21,7 +21,8 @@ class Mce(BinnedRows):
     details have the reliability diagram as a table.
 
     The worst of several noisy bins is high by chance: a bin of one row is off by up to 1, so bins of equal mass are the
-    default. Below about 300 rows the details warn.
+    default. Below about 300 rows the details warn, and the interval, the basic bootstrap's, reaches further down than
+    up.
 
     Use it where being wrong about one's own certainty is dangerous at any level of it. Not to compare models on few
     rows; `ece` swings less.

@@ -70,6 +70,9 @@ def test_platt_scaling_equals_scikit_learn(row: dict[str, Any]) -> None:
     assert after == pytest.approx(expected["ece10"], abs=1e-6)
     assert after == pytest.approx(expected["helm_ece10"], abs=1e-3)
     assert Ece(scale="platt", bins=1).value_of(golden_table(row)) == pytest.approx(0, abs=1e-9)
+    shown = Ece().details(golden_table(row))["tables"][1]["rows"]
+    assert [line[2] for line in shown] == pytest.approx([after, 0], abs=1e-9)
+    assert [line[1] for line in shown] == pytest.approx([row["mass"]["10"], row["mass"]["1"]], abs=1e-12)
 
 
 @given(rows=ROWS.filter(lambda rows: 0 < sum(right for _, right in rows) < len(rows)))
@@ -210,6 +213,8 @@ def test_the_surest_choice_is_the_answer() -> None:
 def test_a_probability_of_the_positive_label_is_confidence_in_either() -> None:
     assert Ece().stats(Sample("1", answer="no"), Output("1", "0.2")) == (0.8, 1.0)
     assert Ece().stats(Sample("1", answer="no"), Output("1", "0.5")) == (0.5, 0.0)
+    spam = Mce(positive="spam", source="json")
+    assert spam.stats(Sample("1", answer="ham"), Output("1", "0.2")) == (0.8, 1.0)
     assert Ece(of="positive").stats(Sample("1", answer="no"), Output("1", "0.2")) == (0.2, 0.0)
 
 
@@ -229,6 +234,8 @@ def test_the_likelihood_of_the_whole_output() -> None:
     output = Output("1", "Paris", response=Response(text="Paris", logprobs=tokens))
     metric = SelectiveAccuracy(source="likelihood")
     assert metric.stats(Sample("1", references=("Paris",)), output) == pytest.approx((0.45, 1.0))
+    rounded = Output("1", "Paris", response=Response(text="Paris", logprobs=(TokenLogprob("Paris", 1e-9),)))
+    assert metric.stats(Sample("1", references=("Paris",)), rounded) == (1.0, 1.0)
     found = metric.stats(Sample("1", references=("Paris",)), Output("1", "Paris"))
     assert isinstance(found, Skipped)
     assert "logprobs" in found.reason

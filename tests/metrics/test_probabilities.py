@@ -111,6 +111,12 @@ def test_plain_truth_needs_no_positive_label(gold: str | int, expected: float) -
         (RocAuc(source="json"), Sample("1", answer="1"), '{"cat": 0.5}', "positive label is none"),
         (RocAuc(source="json", labels=("a", "b")), Sample("1", answer="a"), '{"a": 1}', "each of the labels"),
         (RocAuc(source="json", labels=("a", "b")), Sample("1", answer="a"), '{"a": 1, "z": 2}', "none of the known"),
+        (
+            RocAuc(source="json", labels=("a", "b")),
+            Sample("1", answer="a"),
+            '{"a": 1, "A": 2, "b": 3}',
+            "belong to one",
+        ),
         (RocAuc(source="json", labels=("a", "b")), Sample("1", answer="z"), '{"a": 1, "b": 2}', "gold label is none"),
         (RocAuc(source="logprobs"), Sample("1", answer="1"), "1", "needs known labels"),
         (RocAuc(source="logprobs", labels=("1", "0"), positive="1"), Sample("1", answer="1"), "1", "top_logprobs"),
@@ -138,7 +144,9 @@ def test_json_and_rows_hold_numbers_at_dotted_keys() -> None:
 def test_a_list_follows_the_choices_or_the_labels() -> None:
     sample = Sample("1", answer="no", choices=("No", "Yes"))
     assert RocAuc(source="json").stats(sample, Output("1", "[0.9, 0.1]")) == (0.0, 0.1)
-    assert RocAuc(source="json", labels=("x", "y")).stats(Sample("1", answer="x"), Output("1", "[3, 1]")) == ("x", 3, 1)
+    metric = RocAuc(source="json", labels=("x", "y"))
+    assert metric.stats(Sample("1", answer="x"), Output("1", "[3, 1]")) == ("x", 3, 1)
+    assert metric.stats(Sample("1", answer="x", choices=("y", "x")), Output("1", "[3, 1]")) == ("x", 1, 3)
 
 
 def test_loglikelihoods_go_through_a_softmax() -> None:
@@ -199,6 +207,7 @@ def test_a_small_letter_in_an_answer_is_a_word() -> None:
         ([], "no token log-probabilities"),
         ([token("perhaps", ("perhaps", 0.9))], "no known label"),
         ([token("un"), token("safely", ("safely", 0.9))], "no known label"),
+        ([token("fail"), token("safe", ("safe", 0.9))], "no known label"),
         ([TokenLogprob("safe", -0.1)], "no alternatives"),
     ],
 )
