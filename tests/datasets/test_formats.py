@@ -209,7 +209,7 @@ def test_a_path_with_spaces_and_a_path_up_and_down(tmp_path: Path) -> None:
             "notes.md",
             (
                 "{}/notes.md: the name does not tell the file's format (known endings: .jsonl .ndjson .csv .tsv .json "
-                ".parquet (each also .gz); or give format: jsonl | csv | tsv | json | parquet)"
+                ".parquet .qrels (each also .gz); or give format: jsonl | csv | tsv | json | parquet | qrels)"
             ),
         ),
     ],

@@ -20,7 +20,11 @@ SQUAD = {"question": "q", "answers": {"text": ["a", "b"], "answer_start": [1, 2]
         ({"path": "x", "hf": "y"}, "dataset: give either path or hf, not both"),
         ({"path": 3}, "dataset.path: expected a text"),
         ({"path": "x", "format": "jsnl"}, "dataset.format: unknown format 'jsnl' (did you mean 'jsonl'?)"),
-        ({"path": "x", "format": "xml"}, "dataset.format: unknown format 'xml' (formats: jsonl, csv, tsv, json, parquet)"),
+        (
+            {"path": "x", "format": "xml"},
+            "dataset.format: unknown format 'xml' (formats: jsonl, csv, tsv, json, parquet, qrels, mmlu, truthfulqa, "
+            "commonsenseqa, aqua, arc)",
+        ),
         ({"path": "x", "limit": 0}, "dataset.limit: expected a whole number of at least 1, not 0"),
         ({"path": "x", "limit": True}, "dataset.limit: expected a whole number of at least 1, not True"),
         ({"path": "x", "sample": 5}, "dataset.sample: expected {n: 100, seed: 0} with whole numbers"),
