@@ -74,8 +74,12 @@ class DatasetConfig(Section):
 
     path: Text | None = Field(default=None, description="A file, relative to the folder of this config.")
     hf: Text | None = Field(default=None, description="A dataset of the Hugging Face hub, or a local folder of one.")
-    format: Literal["jsonl", "json", "csv", "tsv", "parquet", "qrels"] | None = Field(
-        default=None, description="How the file is written; without it, the suffix says."
+    format: (
+        Literal["jsonl", "json", "csv", "tsv", "parquet", "qrels", "mmlu", "truthfulqa", "commonsenseqa", "aqua", "arc"]
+        | None
+    ) = Field(
+        default=None,
+        description="How the file is written; without it, the suffix says. Or the name of a multiple-choice set.",
     )
     split: Text | None = Field(default=None, description="Split of a Hugging Face dataset.")
     name: Text | None = Field(default=None, description="Configuration of a Hugging Face dataset.")

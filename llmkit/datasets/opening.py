@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmkit.datasets._paths import near
+from llmkit.datasets.choices import SETS, convert, reader_of
 from llmkit.datasets.dataset import Dataset
 from llmkit.datasets.fields import parse_fields
 from llmkit.datasets.hub import hub_rows
@@ -29,14 +30,17 @@ OPTIONS = (
     "skip_bad_rows",
 )
 
+FORMATS = (*READERS, *SETS)
+"""What ``format`` may name: how a file is written, or a set of multiple-choice questions."""
+
 
 def open_dataset(source: str | Mapping[str, Any], *, base: Path) -> Dataset:
     """Return the set that a config names; nothing is read yet.
 
     Args:
         source: A path, or a mapping of `OPTIONS`: ``path`` or ``hf``; ``format`` where the file's name does not tell
-            it; ``name``, ``split`` and ``revision`` of a hub set; ``fields``, ``where``, ``limit``,
-            ``sample: {n, seed}``, ``skip_bad_rows``.
+            it, or the name of a set (`FORMATS`); ``name``, ``split`` and ``revision`` of a hub set; ``fields``,
+            ``where``, ``limit``, ``sample: {n, seed}``, ``skip_bad_rows``.
         base: The folder that relative paths start from.
 
     Raises:
@@ -55,10 +59,15 @@ def open_dataset(source: str | Mapping[str, Any], *, base: Path) -> Dataset:
         raise ConfigError(problems=problems)
     if options.get("hf") is not None:
         picks = {"config": options.get("name"), "split": options.get("split"), "revision": options.get("revision")}
-        read = hub_rows(str(options["hf"]), base=base, **picks)
-        return Dataset(source=str(options["hf"]), path=None, read=read, **made)
+        name, found = str(options["hf"]), hub_rows(str(options["hf"]), base=base, **picks)
+        known = str(options.get("format"))
+        read = (lambda: convert(found(), known, name)) if known in SETS else found
+        return Dataset(source=name, path=None, read=read, **made)
     path = _find(str(options["path"]), base)
-    form = options.get("format") or format_of(path)
+    form: str | None = options.get("format") or format_of(path)
+    if form is not None and form in SETS:
+        plain = READERS[format_of(path) or "jsonl"]
+        return Dataset(source=str(path), path=path, read=reader_of(form, path, plain), **made)
     if form is None:
         hint = f"known endings: {' '.join(SUFFIXES)} (each also .gz); or give format: {' | '.join(READERS)}"
         raise DataError(problems=[Problem("the name does not tell the file's format", file=str(path), hint=hint)])
@@ -81,8 +90,8 @@ def _check_options(options: Mapping[str, Any]) -> dict[str, Any]:
         if name in options and options[name] is not None and not (isinstance(options[name], str) and options[name])
     ]
     form = options.get("format")
-    if isinstance(form, str) and form and form not in READERS:
-        hint = near(form, READERS) or f"formats: {', '.join(READERS)}"
+    if isinstance(form, str) and form and form not in FORMATS:
+        hint = near(form, FORMATS) or f"formats: {', '.join(FORMATS)}"
         problems.append(Problem(f"unknown format '{form}'", key="dataset.format", hint=hint))
     if not isinstance(options.get("skip_bad_rows", False), (bool, type(None))):
         problems.append(Problem("expected true or false", key="dataset.skip_bad_rows"))

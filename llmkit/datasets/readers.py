@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -28,19 +28,20 @@ _BATCH = 1024
 
 def read_csv(path: Path) -> Iterator[Numbered]:
     """Yield the rows of a comma-separated file whose first line holds the field names."""
-    return _read_table(path, csv.excel)
+    return read_table(path, csv.excel)
 
 
 def read_tsv(path: Path) -> Iterator[Numbered]:
     """Yield the rows of a tab-separated file whose first line holds the field names."""
-    return _read_table(path, csv.excel_tab)
+    return read_table(path, csv.excel_tab)
 
 
-def _read_table(path: Path, dialect: type[csv.Dialect]) -> Iterator[Numbered]:
+def read_table(path: Path, dialect: type[csv.Dialect], names: Sequence[str] | None = None) -> Iterator[Numbered]:
+    """Yield the rows of a table; ``names`` are its fields where no first line holds them."""
     csv.field_size_limit(_CELL_LIMIT)
     lines = _Decoded(path)
     reader = csv.reader(lines, dialect, strict=True)
-    header: list[str] | None = None
+    header = None if names is None else list(names)
     while True:
         start = reader.line_num + 1
         try:
@@ -61,7 +62,7 @@ def _read_table(path: Path, dialect: type[csv.Dialect]) -> Iterator[Numbered]:
         elif header is None:
             header = _header(cells, path, start)
         elif len(cells) != len(header):
-            message = f"the row has {len(cells)} cells, the header {len(header)}"
+            message = f"the row has {len(cells)} cells, {'the header' if names is None else 'not'} {len(header)}"
             yield start, Problem(message, file=str(path), line=start)
         else:
             yield start, {name: cell or None for name, cell in zip(header, cells, strict=True)}

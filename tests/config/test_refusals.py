@@ -84,7 +84,10 @@ def test_a_bad_value_is_one_sentence(refusal: Refusal, added: str, sentence: str
         ("{path: a, skip_bad_rows: yes}", "dataset.skip_bad_rows: expected true or false, got 'yes'"),
         (
             "{path: a, format: xls}",
-            "dataset.format: expected one of 'jsonl', 'json', 'csv', 'tsv', 'parquet', 'qrels', got 'xls'",
+            (
+                "dataset.format: expected one of 'jsonl', 'json', 'csv', 'tsv', 'parquet', 'qrels', "
+                "'mmlu', 'truthfulqa', 'commonsenseqa', 'aqua', 'arc', got 'xls'"
+            ),
         ),
         ("{path: a, fields: [b]}", "dataset.fields: expected a mapping, got ['b']"),
         (

@@ -22,8 +22,8 @@ SQUAD = {"question": "q", "answers": {"text": ["a", "b"], "answer_start": [1, 2]
         ({"path": "x", "format": "jsnl"}, "dataset.format: unknown format 'jsnl' (did you mean 'jsonl'?)"),
         (
             {"path": "x", "format": "xml"},
-            "dataset.format: unknown format 'xml' (formats: jsonl, csv, tsv, json, parquet, qrels, mmlu, truthfulqa, "
-            "commonsenseqa, aqua, arc)",
+            ("dataset.format: unknown format 'xml' (formats: jsonl, csv, tsv, json, parquet, qrels, mmlu, truthfulqa, "
+            "commonsenseqa, aqua, arc)"),
         ),
         ({"path": "x", "limit": 0}, "dataset.limit: expected a whole number of at least 1, not 0"),
         ({"path": "x", "limit": True}, "dataset.limit: expected a whole number of at least 1, not True"),
