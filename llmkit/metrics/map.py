@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmkit.metrics import metric
-from llmkit.metrics._ranking import NO_RELEVANT, Ranking, RankingMetric
+from llmkit.metrics._retrieval import NO_RELEVANT, Ranking, RankingMetric
 from llmkit.types import Skipped
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from llmkit.errors import ConfigError, Problem
 from llmkit.metrics import metric
-from llmkit.metrics._ranking import NO_RELEVANT, Ranking, RankingMetric
+from llmkit.metrics._retrieval import NO_RELEVANT, Ranking, RankingMetric
 from llmkit.types import Skipped
 
 

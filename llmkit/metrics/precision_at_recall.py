@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from llmkit.errors import Problem
 from llmkit.metrics import metric
-from llmkit.metrics._rankings import OnePositive, counts_at, ranked
+from llmkit.metrics._curves import OnePositive, counts_at, ranked
 from llmkit.types import Table
 
 if TYPE_CHECKING:
     from llmkit.metrics._classes import Floats
-    from llmkit.metrics._rankings import Counts
+    from llmkit.metrics._curves import Counts
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmkit.metrics import metric
-from llmkit.metrics._rankings import OneVersusRest
+from llmkit.metrics._curves import OneVersusRest
 
 if TYPE_CHECKING:
     from llmkit.metrics._classes import Floats
-    from llmkit.metrics._rankings import Counts
+    from llmkit.metrics._curves import Counts
 
 
 @metric("roc_auc")

@@ -99,7 +99,7 @@ def _surest(table: Table, weights: Weights) -> tuple[Any, Floats]:
     """Return rows and right rows among the surest, cumulated over falling confidence; equal ones count together."""
     import numpy as np
 
-    from llmkit.metrics._rankings import ranked
+    from llmkit.metrics._curves import ranked
 
     counts = ranked(np.asarray(table.columns[0]), np.asarray(table.columns[1]), weights)
     return counts.rows.astype(np.int64), counts.positive

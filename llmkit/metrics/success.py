@@ -11,7 +11,7 @@ from typing import Literal
 from llmkit.errors import ConfigError, Problem
 from llmkit.metrics import NO_REFERENCE, MeanMetric, metric
 from llmkit.metrics._answer_match import words
-from llmkit.metrics._ranking import ordered
+from llmkit.metrics._retrieval import ordered
 from llmkit.types import Output, Sample, Skipped
 
 

@@ -12,6 +12,7 @@ import pytest
 from llmkit import Options, run_eval
 from llmkit.errors import DataError, UsageError
 from llmkit.flows import eval as flow
+from llmkit.flows.setup import prepare
 from llmkit.store import open_run
 
 
@@ -55,7 +56,7 @@ def test_an_eval_set_that_changes_under_a_run_stops_it(
 ) -> None:
     """Its numbers would be of other rows than its manifest says."""
     earlier = Path(run_eval(config, options=Options(out=tmp_path / "earlier")).path)
-    setup = flow.prepare(config, rescoring=rescoring)
+    setup = prepare(config, rescoring=rescoring)
     setup = replace(setup, census=replace(setup.census, rows=setup.census.rows - change))
     with pytest.raises(DataError, match=r"changed while the run read it: it had \d rows and now has (more than )?\d\."):
         flow.run_prepared(setup, Options(out=tmp_path / "run", outputs=earlier if rescoring else None))

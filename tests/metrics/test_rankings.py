@@ -15,7 +15,7 @@ from sklearn import metrics as sk
 from sklearn.preprocessing import label_binarize
 
 from llmkit.errors import ConfigError
-from llmkit.metrics._rankings import RankedRows
+from llmkit.metrics._curves import RankedRows
 from llmkit.metrics.pr_auc import PrAuc
 from llmkit.metrics.precision_at_recall import PrecisionAtRecall
 from llmkit.metrics.recall_at_precision import RecallAtPrecision

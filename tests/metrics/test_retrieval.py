@@ -15,7 +15,7 @@ from llmkit import registry
 from llmkit.errors import ConfigError
 from llmkit.flows.summarise import Design, estimate
 from llmkit.flows.tally import Tally
-from llmkit.metrics._ranking import RankingMetric
+from llmkit.metrics._retrieval import RankingMetric
 from llmkit.metrics.hit_rate import HitRate
 from llmkit.metrics.map import MeanAveragePrecision
 from llmkit.metrics.mrr import MeanReciprocalRank

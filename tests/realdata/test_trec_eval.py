@@ -14,7 +14,7 @@ import pytest
 from llmkit.config import EvalConfig
 from llmkit.datasets import open_dataset
 from llmkit.flows.eval import run_eval
-from llmkit.metrics._ranking import RankingMetric
+from llmkit.metrics._retrieval import RankingMetric
 from llmkit.metrics.hit_rate import HitRate
 from llmkit.metrics.map import MeanAveragePrecision
 from llmkit.metrics.mrr import MeanReciprocalRank
