@@ -1,4 +1,4 @@
-"""JSON Lines in and out: every line that cannot be read is named, and a file is written whole or not at all."""
+"""JSON Lines: every line that cannot be read is named, with its reason."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import gzip
 import io
 import json
 import math
-import os
-import secrets
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from llmkit.errors import DataError, InfrastructureError, Problem
+from llmkit.errors import DataError, Problem
 
 MAX_DEPTH = 100
 """Objects and lists nested deeper than this are refused, so that no later step runs out of stack on them."""
@@ -201,93 +198,6 @@ def loads_problem(text: str, path: Path, number: int) -> Problem:
         hint = "JSON wants double quotes" if text.lstrip()[:2] in ("{'", "['") else ""
         return Problem(str(error), file=str(path), line=number, hint=hint)
     raise AssertionError("the line is readable")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"a {type(value).__name__} is not a JSON value")
-
-
-_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode
-
-
-def dumps(value: Any) -> str:
-    """Return ``value`` as one line of JSON, text kept as it is; a lone surrogate is escaped, so that it survives.
-
-    Raises:
-        ValueError: NaN or infinity, which JSON cannot hold.
-        TypeError: a value JSON has no form for.
-    """
-    text = _ENCODE(value)
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
-
-
-def write_lines(path: Path, values: Iterable[Any]) -> int:
-    """Write each value as a line of JSON, all or nothing (see `write_atomic`); return how many."""
-    count = 0
-    with _Whole(path) as file:
-        for value in values:
-            file.write(dumps(value).encode() + b"\n")
-            count += 1
-    return count
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Write a text file whole or not at all: temporary file beside it, fsync, rename. Missing folders are made.
-
-    Raises:
-        InfrastructureError: the disk is full, permission is missing...; an older file is left as it was.
-    """
-    with _Whole(path) as file:
-        file.write(text.encode("utf-8", "backslashreplace"))
-
-
-class _Whole:
-    """A file that appears under its name when the block ends well, and never in part."""
-
-    def __init__(self, path: Path) -> None:
-        self._shown = path
-        self._path = Path(os.path.realpath(path))
-        self._part = self._path.with_name(f".{secrets.token_hex(8)}.part")
-
-    def __enter__(self) -> IO[bytes]:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._part.open("xb")
-        except OSError as error:
-            raise self._failure(error) from error
-        return self._file
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        try:
-            if error is None:
-                self._file.flush()
-                os.fsync(self._file.fileno())
-                self._file.close()
-                self._part.replace(self._path)
-                _sync_folder(self._path.parent)
-        except OSError as late:
-            raise self._failure(late) from late
-        finally:
-            with suppress(OSError):
-                self._file.close()
-            self._part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise self._failure(error) from error
-
-    def _failure(self, error: OSError) -> InfrastructureError:
-        return InfrastructureError(f"cannot write '{self._shown}': {os_reason(error)}")
-
-
-def _sync_folder(folder: Path) -> None:
-    # Some file systems cannot sync a folder; the rename is then as durable as they make it.
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 _CAUSES = {
