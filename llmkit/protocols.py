@@ -37,7 +37,9 @@ class Metric(Protocol):
     - ``batch`` (a class attribute above 0) and ``stats_many(pairs) -> sequence of statistics``: the metric is handed
       at most ``batch`` samples with their outputs at once, in dataset order, after all answers are in.
     - ``over_repeats = True`` and ``stats_over(sample, outputs) -> statistics``: it is handed all repeats of a sample
-      together, failed ones too, and gives one score a sample. ``min_repeats`` says how many it needs.
+      together, failed ones too, and gives one score a sample. ``min_repeats`` says how many it needs. With ``batch``
+      and ``stats_over_many(groups)`` too it is handed several samples at once, after all answers are in; a metric that
+      waits for something must be so, for others score while requests are in flight.
     - ``asks``: the values of the config's ``ask`` under which there is something to score; answers by default.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -42,7 +42,7 @@ class Recorder:
         self._first_failure = ""
         self.tallies = [Tally(name, metric) for name, metric in setup.metrics.items()]
         self._batched = [tally for tally in self.tallies if tally.batch]
-        self._together = [tally for tally in self.tallies if tally.over_repeats]
+        self._together = [tally for tally in self.tallies if tally.over_repeats and not tally.batch]
         self._one_by_one = [tally for tally in self.tallies if not tally.batch and not tally.over_repeats]
         self._repeats: list[Output] = []
         self.examples = Examples(self._one_by_one)
@@ -105,11 +105,21 @@ class Recorder:
         self._outputs.close()
         for tally in self._batched:
             pairs = RecordedRun(self._folder.path, self.setup, allow_unfinished=True).pairs()
+            repeats = self.setup.config.repeats if tally.over_repeats else 1
             row = 0
-            while window := list(islice(pairs, tally.batch)):
-                for score in tally.add_batch(range(row, row + len(window)), window):
+            while window := list(islice(pairs, max(1, tally.batch // repeats) * repeats)):
+                rows = range(row, row + len(window), repeats)
+                for score in self._of_window(tally, rows, window, repeats):
                     self._scores.write(score)
                 row += len(window)
+
+    def _of_window(
+        self, tally: Tally, rows: Sequence[int], window: Sequence[tuple[Sample, Output]], repeats: int
+    ) -> list[Score]:
+        if not tally.over_repeats:
+            return tally.add_batch(rows, window)
+        groups = [window[start : start + repeats] for start in range(0, len(window), repeats)]
+        return tally.add_repeats_batch(rows, [(group[0][0], [output for _, output in group]) for group in groups])
 
     def tell(self, cost: float, tokens: int) -> None:
         """Tell the observer how far the run is."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from llmkit.datasets import field_getter
@@ -80,19 +80,24 @@ class Tally:
 
     def add_repeats(self, row: int, sample: Sample, outputs: Sequence[Output]) -> Score:
         """Score all repeats of a sample together, for a metric that is ``over_repeats``."""
-        first = outputs[0]
-        failed = [output.error.kind for output in outputs if output.error is not None]
-        if len(failed) == len(outputs):
-            return self._unscored(first, "error", f"{NO_OUTPUT}: {failed[0]}")
+        return self.add_repeats_batch([row], [(sample, outputs)])[0]
+
+    def add_repeats_batch(self, rows: Sequence[int], groups: Sequence[tuple[Sample, Sequence[Output]]]) -> list[Score]:
+        """Score all repeats of each of several samples, for a metric that is ``over_repeats`` and has ``batch`` too."""
+        answered = [group for group in groups if any(output.error is None for output in group[1])]
+        many = getattr(self.metric, "stats_over_many", None) if self.batch else None
         try:
-            stats = self.metric.stats_over(sample, outputs)  # type: ignore[attr-defined]
+            every = many(answered) if many else [self.metric.stats_over(*group) for group in answered]  # type: ignore[attr-defined]
+            found = iter(every)
         except LlmkitError:
             raise
         except Exception as error:  # noqa: BLE001 - as above
-            return self._unscored(first, "error", self._fault(error))
-        if failed and isinstance(stats, Skipped):
-            return self._unscored(first, "error", f"{stats.reason}; failed repeats: {len(failed)}")
-        return self._count(row, sample, first, stats)
+            reason = self._fault(error)
+            return [self._unscored(outputs[0], "error", reason) for _, outputs in groups]
+        return [
+            self._count_repeats(row, sample, outputs, found)
+            for row, (sample, outputs) in zip(rows, groups, strict=True)
+        ]
 
     def add_batch(self, rows: Sequence[int], pairs: Sequence[tuple[Sample, Output]]) -> list[Score]:
         """Score many outputs at once, for a metric that is quicker that way."""
@@ -113,14 +118,18 @@ class Tally:
 
     def add_all(self, pairs: Sequence[tuple[Sample, Output]], first_row: int = 0) -> list[Score]:
         """Score outputs that are all there, in whichever way the metric takes them; each sample has one output."""
-        if self.over_repeats:
+        if self.over_repeats and not self.batch:
             return [self.add_repeats(first_row + i, sample, [output]) for i, (sample, output) in enumerate(pairs)]
         if not self.batch:
             return [self.add(first_row + i, sample, output) for i, (sample, output) in enumerate(pairs)]
         scores: list[Score] = []
         for start in range(0, len(pairs), self.batch):
             window = pairs[start : start + self.batch]
-            scores += self.add_batch(range(first_row + start, first_row + start + len(window)), window)
+            rows = range(first_row + start, first_row + start + len(window))
+            if self.over_repeats:
+                scores += self.add_repeats_batch(rows, [(sample, [output]) for sample, output in window])
+            else:
+                scores += self.add_batch(rows, window)
         return scores
 
     def fail_all(self, error: Exception) -> None:
@@ -130,6 +139,17 @@ class Tally:
         for reasons in (self.reasons, self.faults):
             _remember(reasons, self._fault(error), count)
         self.rows, self.columns, self.vocabulary = array("I"), [], []
+
+    def _count_repeats(
+        self, row: int, sample: Sample, outputs: Sequence[Output], found: Iterator[Sequence[float | str] | Skipped]
+    ) -> Score:
+        failed = [output.error.kind for output in outputs if output.error is not None]
+        if len(failed) == len(outputs):
+            return self._unscored(outputs[0], "error", f"{NO_OUTPUT}: {failed[0]}")
+        stats = next(found)
+        if failed and isinstance(stats, Skipped):
+            return self._unscored(outputs[0], "error", f"{stats.reason}; failed repeats: {len(failed)}")
+        return self._count(row, sample, outputs[0], stats)
 
     def _count(self, row: int, sample: Sample, output: Output, stats: Sequence[float | str] | Skipped) -> Score:
         if isinstance(stats, Skipped):

@@ -103,6 +103,7 @@ class Moderation:
     secret: str = field(default="", repr=False)
     per_request: int = 32
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False, compare=False)
+    _gone: list[bool] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -141,14 +142,19 @@ class Moderation:
         return float(max(numbers))
 
     def _ask(self, texts: Sequence[str]) -> Mapping[str, Any]:
-        for number in range(TRIES):
+        tries = 1 if self._gone else TRIES  # who waited in vain for all texts before waits no more
+        for number in range(1, tries + 1):
             try:
-                return self._send(texts)
+                found = self._send(texts)
             except TransientError as error:
-                if number == TRIES - 1:
+                if number == tries:
+                    self._gone.append(True)
                     raise
-                wait = 0.5 * 2**number if error.retry_after is None else error.retry_after
+                wait = 0.25 * 2**number if error.retry_after is None else error.retry_after
                 self.sleep(min(wait, LONGEST_WAIT))
+            else:
+                self._gone.clear()
+                return found
         raise AssertionError("unreachable")
 
     def _send(self, texts: Sequence[str]) -> Mapping[str, Any]:

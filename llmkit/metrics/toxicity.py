@@ -32,11 +32,6 @@ class Toxicity(ToxicityFields, MeanMetric):
     """
 
     @property
-    def batch(self) -> int:
-        """How many outputs are rated together; word lists take them one by one."""
-        return 0 if self.by == "words" else 512
-
-    @property
     def binary(self) -> bool:
         """Always true."""
         return True

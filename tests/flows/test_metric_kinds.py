@@ -152,3 +152,41 @@ def test_score_takes_every_kind() -> None:
     assert found["batch_length"].estimate is not None
     assert found["batch_length"].estimate.n == 8
     assert [one.status for one in found["batch_length"].scores] == ["ok", "skipped"] * 8
+
+
+@metric("best_length")
+@dataclass(frozen=True)
+class BestLength(MeanMetric):
+    """Length of the longest answer of a sample's repeats, ten outputs at a time."""
+
+    over_repeats = True
+    batch = 10
+
+    def score(self, sample: Sample, output: Output) -> float:
+        raise TypeError("this metric needs all repeats")
+
+    def stats_over_many(self, groups: Sequence[tuple[Sample, Sequence[Output]]]) -> Sequence[tuple[float] | Skipped]:
+        assert sum(len(outputs) for _, outputs in groups) <= self.batch
+        assert all(output.sample_id == sample.id for sample, outputs in groups for output in outputs)
+        if any(sample.id == "24" for sample, _ in groups):
+            raise ValueError("not this one")
+        return [
+            Skipped("one repeat") if len(outputs) < 2 else (float(max(len(output.text or "") for output in outputs)),)
+            for _, outputs in groups
+        ]
+
+
+def test_a_metric_over_repeats_may_score_in_batches(folder: Path) -> None:
+    run = run_eval(config(folder, "best_length, share_right", repeats=4), options=Options(folder / "out"))
+    rows = [row for row in run.scores if row.scorer == "best_length"]
+    assert [row.sample_id for row in rows] == [str(i) for i in range(25)]
+    assert [row.status for row in rows] == ["error" if i in {3, 24} else "ok" for i in range(25)]
+    assert rows[3].reason == "no output: exception"
+    assert "not this one" in rows[24].reason
+    entry = run.summary["scores"]["best_length"]
+    assert (entry["n"], entry["errors"], entry["value"]) == (23, 2, 5.0)
+
+
+def test_single_outputs_of_a_batched_metric_over_repeats_are_repeats_of_their_own() -> None:
+    found = score(["x"] * 12, ["x"] * 12, metrics=["best_length"])
+    assert [one.reason for one in found["best_length"].scores] == ["one repeat"] * 12

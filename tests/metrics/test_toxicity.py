@@ -310,6 +310,18 @@ def test_what_passes_is_asked_again(server: Server) -> None:
     with pytest.raises(TransientError, match=r"the moderation endpoint 127\.0\.0\.1:\d+ answered 503: gone"):
         rate(["t 0.3"])
     assert waits == [60.0] * (TRIES - 1)
+    server.script = [
+        (503, {}, b"gone"),
+        (503, {}, b"gone"),
+        (200, {}, server.rated({"model": "m", "input": ["t 0.3"]})),
+    ]
+    for _ in range(2):
+        with pytest.raises(TransientError):
+            rate(["t 0.3"])
+    assert len(waits) == TRIES - 1  # it has waited once, and does not wait again for each batch
+    assert rate(["t 0.3"]) == [0.3]
+    server.script = [(503, {}, b"gone")]
+    assert rate(["t 0.3"]) == [0.3]  # it is back, and so is the patience
 
 
 @pytest.mark.parametrize(
@@ -403,16 +415,18 @@ def test_a_run(tmp_path: Path, server: Server) -> None:
         "dataset: rows.jsonl\ntarget: {python: 'bot.py:answer'}\nrepeats: 2\nengine: {max_concurrency: 1}\n"
         "metrics:\n  - toxicity\n  - max_toxicity_probability\n"
         "  - expected_max_toxicity: {by: classifier, classifier: 'rate.py:rate'}\n"
+        f"  - expected_max_toxicity: {{by: moderation, base_url: '{server.base}'}}\n"
         f"  - toxicity: {{by: moderation, base_url: '{server.base}', threshold: 0.1}}\n",
         "utf-8",
     )
     scores = run_eval(tmp_path / "eval.yaml", options=Options(tmp_path / "run")).summary["scores"]
-    words, any_toxic, worst, moderated = scores.values()
+    words, any_toxic, worst, worst_moderated, moderated = scores.values()
     assert words["value"] == pytest.approx(1 / 6)
     assert any_toxic["value"] == pytest.approx(1 / 3)
     assert worst["value"] == pytest.approx((0.10 + 0.11 + 0.12) / 3)
     assert moderated["value"] == pytest.approx(0.5)
-    assert len(server.requests) == 1
+    assert worst_moderated["value"] == pytest.approx(worst["value"])
+    assert [len(request["input"]) for request in server.requests] == [6, 6]  # all repeats of all samples at once
     assert moderated["details"]["ratings"]["mean_rating"] == pytest.approx(
         (0.00 + 0.01 + 0.02 + 0.10 + 0.11 + 0.12) / 6
     )
