@@ -151,6 +151,39 @@ class FewShot(Section):
         return self.from_.source
 
 
+class Choice(Section):
+    """Multiple choice, asked as the programs of the field ask it."""
+
+    rules: Annotated[
+        tuple[Literal["original", "helm", "harness", "harness_continuation", "harness_2023"], ...], Field(min_length=1)
+    ] = Field(
+        default=("original", "helm", "harness"),
+        description="Whose prompts and decisions; each row is asked by every rule, and the first gives the answer.",
+    )
+    shots: Annotated[Whole, Field(ge=0)] = Field(
+        default=0, description="How many worked examples; the first ones of the row's subject."
+    )
+    from_: Rows | None = Field(default=None, alias="from", description="Where the worked examples come from.")
+    subject: Text = Field(default="subject", description="Row field with the subject, which prompts name.")
+    unconditional: Flag = Field(
+        default=False,
+        description="Ask too how likely each answer is without the question, as the normalisation by PMI needs.",
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Choice:
+        if (self.shots > 0) != (self.from_ is not None):
+            raise _wrong("give 'shots' and 'from' together: how many worked examples, and the set they come from")
+        if len(set(self.rules)) < len(self.rules):
+            raise _wrong("a rule is listed twice in 'rules'")
+        return self
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """Where the examples come from, for `llmkit.datasets.open_dataset`."""
+        return {} if self.from_ is None else self.from_.source
+
+
 class Floor(Section):
     """A smallest value."""
 
@@ -214,6 +247,9 @@ class EvalConfig(Section):
         default="answer",
         description="What the target is asked for: an answer, or the log-likelihood of each of the row's references or "
         "choices (the answer is then the likeliest choice).",
+    )
+    choice: Choice | None = Field(
+        default=None, description="Ask multiple choice as MMLU's programs do, in the place of 'prompt' and 'few_shot'."
     )
     target: Raw = Field(description="The system under test: a provider and its arguments.")
     metrics: tuple[Raw, ...] = Field(min_length=1, description="What scores the answers.")

@@ -93,7 +93,7 @@ def _opened(value: Any, inner: str | int, path: str) -> Any:
         return value
     if value is None:
         return {}
-    if path in ("dataset", "few_shot.from") and isinstance(value, str):
+    if path in ("dataset", "few_shot.from", "choice.from") and isinstance(value, str):
         return {"path": value}
     if path == "target" or (path.startswith("metrics[") and path.endswith("]")):
         try:

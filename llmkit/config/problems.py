@@ -21,6 +21,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "sample": models.Take,
     "prompt": models.Message,
     "few_shot": models.FewShot,
+    "choice": models.Choice,
     "gate": models.Gate,
     "coverage": models.Floor,
     "engine": models.EngineConfig,

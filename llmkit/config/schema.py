@@ -92,6 +92,7 @@ _OWN: dict[str, Callable[[], dict[str, Any]]] = {
     "coverage": lambda: _section(models.Floor),
     "engine": lambda: _section(models.EngineConfig),
     "few_shot": lambda: _section(models.FewShot),
+    "choice": lambda: _section(models.Choice),
     "dataset": lambda: {"anyOf": [_TEXT, _section(models.DatasetConfig)]},
     "from": lambda: {"anyOf": [{"type": ["string", "null"]}, _section(models.DatasetConfig)]},
     "fields": lambda: {"type": "object", "additionalProperties": {"anyOf": [_TEXT, _TEXTS, _section(models.Cut)]}},

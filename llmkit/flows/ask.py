@@ -53,7 +53,7 @@ class Asker:
             sample_id=sample.id,
             text=response.text,
             repeat=repeat,
-            response=_whole(responses),
+            response=whole(responses),
             turns=tuple(answer.text for answer in responses) if sample.turns else (),
             retrieved=tuple(passage for answer in responses for passage in answer.retrieved),
         )
@@ -64,12 +64,12 @@ class Asker:
         if not texts and self.ask == "references":
             return Output(sample.id, "", repeat)
         if not texts:
-            return _unanswered(sample, repeat, "no_choices", "the row has no choices to ask for")
+            return unanswered(sample, repeat, "no_choices", "the row has no choices to ask for")
         messages = tuple(self.template.messages(sample, self.shots(sample)))
         [response] = yield [Request(messages=messages, kind="loglikelihood", texts=texts, repeat=repeat)]
         found = [item.logprob for item in response.loglikelihoods]
         if len(found) != len(texts):
-            return _unanswered(sample, repeat, "no_loglikelihoods", f"asked for {len(texts)}, got {len(found)}")
+            return unanswered(sample, repeat, "no_loglikelihoods", f"asked for {len(texts)}, got {len(found)}")
         text = "" if self.ask == "references" else texts[found.index(max(found))]
         return Output(sample.id, text, repeat, response)
 
@@ -89,11 +89,12 @@ def row_for_target(sample: Sample, *, with_output: bool) -> Mapping[str, Any]:
     return row
 
 
-def _unanswered(sample: Sample, repeat: int, kind: str, message: str) -> Output:
+def unanswered(sample: Sample, repeat: int, kind: str, message: str) -> Output:
+    """Return the output of a row that could not be asked, or was not answered in form."""
     return Output(sample.id, None, repeat, error=Failure(kind, message))
 
 
-def _whole(responses: Sequence[Response]) -> Response:
+def whole(responses: Sequence[Response]) -> Response:
     """Return the last answer of a conversation with the tokens and the cost of all its turns."""
     if len(responses) == 1:
         return responses[0]

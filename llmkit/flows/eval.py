@@ -16,6 +16,7 @@ from llmkit.config import EvalConfig
 from llmkit.engine import Engine, Event, Interrupted
 from llmkit.errors import BudgetError, DataError, LlmkitError, Problem, RequestError, UsageError
 from llmkit.flows.ask import Asker
+from llmkit.flows.ask_choices import ChoiceAsker
 from llmkit.flows.manifest import first_manifest, last_manifest
 from llmkit.flows.recorded_run import RecordedRun
 from llmkit.flows.recorder import Recorder
@@ -203,9 +204,18 @@ def tasks(setup: Setup) -> Iterator[tuple[Sample, int]]:
             yield sample, repeat
 
 
-def asker_of(setup: Setup) -> Asker:
+def asker_of(setup: Setup) -> Asker | ChoiceAsker:
     """Return what turns samples into questions for the target."""
-    target = setup.target
+    target, choice = setup.target, setup.config.choice
+    if choice is not None and setup.choice_shots is not None:
+        return ChoiceAsker(
+            choice.rules,
+            setup.choice_shots,
+            subject=choice.subject,
+            unconditional=choice.unconditional,
+            give_sample=bool(getattr(target, "wants_sample", False)),
+            give_output=bool(getattr(target, "reads_output", False)),
+        )
     return Asker(
         setup.template,
         setup.shots,

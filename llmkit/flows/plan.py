@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 from llmkit.engine import ANSWER, Engine, Lane, Plan
+from llmkit.flows.ask_choices import ChoiceAsker
 from llmkit.flows.eval import Options, asker_of, cache_path, tasks
 from llmkit.flows.setup import Setup
 from llmkit.store import ResponseCache
@@ -32,6 +33,9 @@ def plan_eval(setup: Setup, options: Options | None = None) -> Plan:
 def _requests(setup: Setup, engine: Engine, lane: Lane) -> Iterator[Request]:
     asker = asker_of(setup)
     for sample, repeat in tasks(setup):
+        if isinstance(asker, ChoiceAsker):
+            yield from asker.every_request(sample, repeat)
+            continue
         with closing(asker.dialogue(sample, repeat)) as dialogue:
             first = next(dialogue, None)
             if first is None:  # the row has nothing to ask for

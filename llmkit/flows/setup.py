@@ -13,7 +13,8 @@ from llmkit.config import EvalConfig, load_eval_config
 from llmkit.datasets import Census, FewShot, census, few_shot, open_dataset
 from llmkit.engine import PriceBook, Settings
 from llmkit.errors import ConfigError, DataError, Problem, UsageError
-from llmkit.flows.fit import metric_problems, row_problems, target_problems
+from llmkit.flows.ask_choices import ChoiceShots, choice_shots
+from llmkit.flows.fit import choice_problems, metric_problems, row_problems, target_problems
 from llmkit.hashing import digest
 from llmkit.prompts import Template
 from llmkit.protocols import Dataset, Metric, Provider
@@ -33,6 +34,7 @@ class Setup:
     metrics: Mapping[str, Metric]
     settings: Settings
     prices: PriceBook
+    choice_shots: ChoiceShots | None = None
 
     @property
     def target_identity(self) -> str:
@@ -57,8 +59,16 @@ class Setup:
             "prompt": self.template.digest,
             "ask": self.config.ask,
             "few_shot": self.shots.digest if self.shots.n else "",
+            **self._choice,
             "files": [_file_digest(path) for path in (*self.config.plugin_paths, *getattr(self.target, "files", ()))],
         }
+
+    @property
+    def _choice(self) -> dict[str, Any]:
+        asked = self.config.choice
+        if asked is None or self.choice_shots is None:
+            return {}
+        return {"choice": {**asked.model_dump(exclude={"from_", "shots"}), "shots": self.choice_shots.digest}}
 
     @property
     def fingerprint(self) -> str:
@@ -80,7 +90,7 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
     """
     cfg = config if isinstance(config, EvalConfig) else load_eval_config(Path(config), overrides)
     registry.load_plugins(cfg.plugin_paths)
-    problems: list[Problem] = []
+    problems: list[Problem] = list(choice_problems(cfg))
     metrics = _metrics(cfg, problems)
     target, target_name = _target(cfg, problems, rescoring=rescoring)
     template = _collected(problems, lambda: Template.from_source(_prompt(cfg), base=cfg.base))
@@ -93,13 +103,13 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
     _check_price(cfg, target, prices, settings)
     counted = census(dataset, fields_needed=_fields_needed(cfg, template))
     _check_rows(cfg, counted, metrics, target, template)
-    shots = _shots(cfg)
     return Setup(
         config=cfg,
         dataset=dataset,
         census=counted,
         template=template,
-        shots=shots,
+        shots=_shots(cfg),
+        choice_shots=_choice_shots(cfg),
         target=target,
         target_name=target_name,
         metrics=metrics,
@@ -227,6 +237,14 @@ def _shots(cfg: EvalConfig) -> FewShot:
         return few_shot((), n=0)
     pool = open_dataset(wanted.source, base=cfg.base)
     return few_shot(pool, n=wanted.n, pick=wanted.pick, seed=wanted.seed, source=pool.source)
+
+
+def _choice_shots(cfg: EvalConfig) -> ChoiceShots | None:
+    wanted = cfg.choice
+    if wanted is None:
+        return None
+    pool = open_dataset(wanted.source, base=cfg.base) if wanted.from_ is not None else ()
+    return choice_shots(pool, n=wanted.shots, field=wanted.subject, source=getattr(pool, "source", ""))
 
 
 def _file_digest(path: Path) -> str:

@@ -57,7 +57,7 @@ GOOD = "dataset: rows.jsonl\ntarget: echo\nmetrics: [exact_match]\n"
         ("plugins: mine.py", "plugins: expected a list, got 'mine.py' (write [mine.py])"),
         ("out: ''", "out: must not be empty, got ''"),
         ("metrcs: [bleu]", "metrcs: unknown key 'metrcs' (did you mean 'metrics'?)"),
-        ("zzz: red", ("zzz: unknown key 'zzz' (known: name, dataset, prompt, few_shot, ask, target, metrics, "
+        ("zzz: red", ("zzz: unknown key 'zzz' (known: name, dataset, prompt, few_shot, ask, choice, target, metrics, "
          "repeats, slices, cluster, seed, level, gate, engine, prices, plugins, out)")),
         ("prompt: use sk-abc123def456ghi789jkl", ("prompt: this looks like a secret key, and a config must not hold one "
          "(put it into an environment variable and name that variable with api_key_env)")),

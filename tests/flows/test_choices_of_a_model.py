@@ -1,0 +1,153 @@
+"""A local causal model asked by every rule equals a plain loop over its log-probabilities."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmkit import Options, run_eval
+from llmkit.datasets import open_dataset
+
+torch = pytest.importorskip("torch", reason="needs the extra 'transformers'")
+hf = pytest.importorskip("transformers", reason="needs the extra 'transformers'")
+
+pytestmark = pytest.mark.slow
+
+ROWS: list[dict[str, Any]] = [
+    {"question": f"Which animal {verb}?", "choices": ["the fox", "a dog", "the lazy sun", "warm"], "answer": n % 4}
+    for n, verb in enumerate(("jumps", "sleeps", "runs on", "is quick", "is brown", "is over the dog"))
+]
+TEXT = "Which animal jumps? A. the fox B. a dog C. the lazy sun D. warm Answer: Question: Choices: sleeps runs brown"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A GPT-2 of two small layers with seeded weights, and a byte-level tokenizer trained here."""
+    from tokenizers import ByteLevelBPETokenizer
+
+    place = tmp_path_factory.mktemp("tiny-gpt2")
+    tokenizer = ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator([TEXT] * 4, vocab_size=330, special_tokens=["<|end|>"], show_progress=False)
+    tokenizer.save(str(place / "raw.json"))
+    fast = hf.PreTrainedTokenizerFast(
+        tokenizer_file=str(place / "raw.json"), bos_token="<|end|>", eos_token="<|end|>", model_max_length=512
+    )
+    fast.save_pretrained(place)
+    torch.set_num_threads(1)
+    torch.manual_seed(3)
+    model = hf.GPT2LMHeadModel(
+        hf.GPT2Config(
+            vocab_size=len(fast), n_positions=512, n_embd=32, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0
+        )
+    )
+    with torch.no_grad():
+        for weights in model.parameters():  # the usual small weights make every next token nearly as likely
+            if weights.dim() > 1:
+                weights.mul_(8.0)
+    model.save_pretrained(place)
+    return place
+
+
+def plain_loop(folder: Path) -> tuple[Callable[[str, str], float], Callable[[str], str]]:
+    """Return the summed log-probability of a text after a prompt, and five greedy tokens up to a line's end."""
+    tokenizer = hf.AutoTokenizer.from_pretrained(folder)
+    model = hf.AutoModelForCausalLM.from_pretrained(folder).eval()
+
+    def next_logprobs(tokens: list[int]) -> Any:
+        with torch.no_grad():
+            return torch.log_softmax(model(torch.tensor([tokens])).logits[0, -1], dim=-1)
+
+    def likelihood(prompt: str, text: str) -> float:
+        tokens, total = tokenizer(prompt)["input_ids"], 0.0
+        for token in tokenizer(prompt + text)["input_ids"][len(tokens) :]:
+            total += float(next_logprobs(tokens)[token])
+            tokens = [*tokens, token]
+        return total
+
+    def generated(prompt: str) -> str:
+        tokens = tokenizer(prompt)["input_ids"]
+        new: list[int] = []
+        for _ in range(5):
+            new.append(int(next_logprobs(tokens + new).argmax()))
+            if new[-1] == 0:
+                break
+        text: str = tokenizer.decode(new, skip_special_tokens=True)
+        return text.partition("\n")[0]
+
+    return likelihood, generated
+
+
+def best(values: list[float]) -> int:
+    return values.index(max(values))
+
+
+def test_every_rule_equals_a_plain_loop(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS), "utf-8")
+    (tmp_path / "eval.yaml").write_text(
+        "dataset: {path: rows.jsonl, format: mmlu}\n"
+        "choice: {rules: [original, helm, harness, harness_continuation, harness_2023], unconditional: true}\n"
+        f"target: {{transformers: {{folder: {json.dumps(str(folder))}, device: cpu}}}}\n"
+        "metrics: [choice_accuracy, choice_accuracy(rule=helm), choice_accuracy(rule=harness),\n"
+        "  choice_accuracy(rule=harness_2023), {choice_accuracy: {rule: harness_continuation, normalise: char}},\n"
+        "  {choice_accuracy: {rule: harness_continuation, normalise: pmi}}]\n"
+        "engine: {cache: false}\n",
+        "utf-8",
+    )
+    run = run_eval(tmp_path / "eval.yaml", options=Options(tmp_path / "run"))
+    likelihood, generated = plain_loop(folder)
+    right: dict[str, list[bool]] = {name: [] for name in ("letters", "helm", "2023", "char", "pmi")}
+    for row in ROWS:
+        choices, gold = row["choices"], row["answer"]
+        listed = "".join(f"\n{name}. {choice}" for name, choice in zip("ABCD", choices, strict=True))
+        letters = [likelihood(f"{row['question']}{listed}\nAnswer:", f" {name}") for name in "ABCD"]
+        right["letters"].append(best(letters) == gold)
+        right["helm"].append(generated(f"Question: {row['question']}{listed}\nAnswer:").strip() == "ABCD"[gold])
+        shown = f"Question: {row['question']}\nChoices:{listed}\nAnswer:"
+        right["2023"].append(best([likelihood(shown, f" {choice}") for choice in choices]) == gold)
+        bare = [likelihood(f"Question: {row['question']}\nAnswer:", f" {choice}") for choice in choices]
+        alone = [likelihood("Answer:", f" {choice}") for choice in choices]
+        right["char"].append(best([value / len(text) for value, text in zip(bare, choices, strict=True)]) == gold)
+        right["pmi"].append(best([value - own for value, own in zip(bare, alone, strict=True)]) == gold)
+    expected = [right[name] for name in ("letters", "helm", "letters", "2023", "char", "pmi")]
+    for name, rights in zip(run.summary["scores"], expected, strict=True):
+        found = [score.value for score in run.scores if score.scorer == name]
+        assert found == [float(item) for item in rights], name
+    first = next(iter(run.outputs))
+    assert first.response is not None
+    kept = first.response.extra["choice"]["harness_continuation"]
+    row = ROWS[0]
+    for text, logprob, own in zip(row["choices"], kept["logprobs"], kept["unconditional"], strict=True):
+        assert logprob == pytest.approx(likelihood(f"Question: {row['question']}\nAnswer:", f" {text}"), abs=1e-4)
+        assert own == pytest.approx(likelihood("Answer:", f" {text}"), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "counts"),
+    [
+        ("mmlu", "mmlu_val.jsonl.gz", (381, 379, 387, 384)),
+        ("commonsenseqa", "commonsenseqa_dev.jsonl.gz", (239, 255, 241, 251, 235)),
+        ("aqua", "aqua_test.jsonl", (63, 58, 46, 53, 34)),
+    ],
+)
+def test_always_one_letter_scores_that_letters_share(
+    shared_data: Path, tmp_path: Path, form: str, name: str, counts: tuple[int, ...]
+) -> None:
+    path = shared_data / "multiple_choice" / name
+    samples = list(open_dataset({"path": name, "format": form}, base=path.parent))
+    assert tuple(sum(sample.answer == at for sample in samples) for at in range(len(counts))) == counts
+    # HELM compares texts: a B that reads as the right choice does is right.
+    same = sum(sample.choices[1].strip() == sample.choices[int(sample.answer or 0)].strip() for sample in samples)
+    assert counts[1] <= same <= counts[1] + 5
+    (tmp_path / "eval.yaml").write_text(
+        f"dataset: {{path: {json.dumps(str(path))}, format: {form}}}\nchoice: {{rules: [helm]}}\n"
+        "target: {echo: {text: ' B'}}\nmetrics: [choice_accuracy(rule=helm)]\n",
+        "utf-8",
+    )
+    run = run_eval(tmp_path / "eval.yaml", options=Options(tmp_path / "run"))
+    [entry] = run.summary["scores"].values()
+    assert entry["value"] == pytest.approx(same / len(samples))
+    assert [row[0] for row in entry["details"]["tables"][0]["rows"]][-1].startswith("always ")
