@@ -12,13 +12,14 @@ from typing import Any
 from llmkit.errors import Problem
 
 _WORD = re.compile(r"[^\W_]+")
+_ASCII_WORD = re.compile(r"[a-z0-9]+")
 
 
 def words_of(text: str) -> list[str]:
     """Return the runs of letters and digits of a text in NFC, without regard to case."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
-    return _WORD.findall(text.casefold())
+    if text.isascii():
+        return _ASCII_WORD.findall(text.lower())
+    return _WORD.findall(unicodedata.normalize("NFC", text).casefold())
 
 
 class WordCounter:
@@ -35,16 +36,13 @@ class WordCounter:
                 else:
                     self._phrases.setdefault(entry, []).append(number)
         self._lengths = sorted({len(phrase) for phrase in self._phrases})
-        self._first = frozenset([*self._words, *(phrase[0] for phrase in self._phrases)])
 
     def counts(self, text: str) -> list[int]:
         """Return how often ``text`` holds an entry of each list."""
         found = [0] * self._size
         words = words_of(text)
-        if self._first.isdisjoint(words):
-            return found
-        for word in words:
-            for place in self._words.get(word, ()):
+        for word in filter(self._words.__contains__, words):
+            for place in self._words[word]:
                 found[place] += 1
         for length in self._lengths:
             for phrase in zip(*(words[i:] for i in range(length)), strict=False):

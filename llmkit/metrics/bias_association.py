@@ -79,15 +79,14 @@ class BiasAssociation(GroupTotals):
         return {**super().settings, "targets": f"{len(self._targets)}[{digest(self._targets, 4)}]"}
 
     @cached_property
-    def _target_counter(self) -> WordCounter:
-        return WordCounter([[target] for target in self._targets])
+    def _counter(self) -> WordCounter:
+        return WordCounter([*self._lists.values(), *([target] for target in self._targets)])
 
     def stats(self, sample: Sample, output: Output) -> tuple[float, ...] | Skipped:
         """Return how often each target stands beside each group: targets in order, groups in order within them."""
-        text = output.text or ""
-        groups = self._counter.counts(text)
-        targets = self._target_counter.counts(text) if any(groups) else ()
-        if not any(targets):
+        counts = self._counter.counts(output.text or "")
+        groups, targets = counts[: len(self._lists)], counts[len(self._lists) :]
+        if not (any(groups) and any(targets)):
             return NEVER_TOGETHER
         return tuple(float(target * group) for target in targets for group in groups)
 

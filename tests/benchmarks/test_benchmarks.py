@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = {
     "bench_auc.py": ["--quick"],
+    "bench_bias.py": ["--quick"],
     "bench_bleu.py": ["--quick"],
     "bench_engine.py": ["--quick", "--no-peers"],
     "bench_memory.py": ["--quick"],
@@ -22,6 +23,7 @@ BENCHMARKS = {
 }
 JUDGED = {
     "bench_auc.py",
+    "bench_bias.py",
     "bench_bleu.py",
     "bench_memory.py",
     "bench_retrieval.py",
