@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -22,7 +23,11 @@ _SPARE = 1
 """A row can displace one example: itself."""
 
 _NO_SUCH_ENDPOINT = (404, 405, 501)
-"""Statuses by which a server says that it does not score texts."""
+"""Statuses by which a server says that it has no completions, and so does not score texts."""
+
+_BAD_REQUEST = 400
+_NO_ECHO = re.compile(r"\becho\b|logprobs", re.IGNORECASE)
+"""What a refused request names where the server cannot score texts; a prompt too long is refused in other words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,8 @@ def _user(text: str) -> tuple[Mapping[str, Any], ...]:
 
 
 def _gives_no_likelihoods(error: PermanentError) -> bool:
+    if error.status == _BAD_REQUEST:
+        return _NO_ECHO.search(str(error)) is not None
     return error.kind == "unsupported" or error.status in _NO_SUCH_ENDPOINT
 
 

@@ -194,6 +194,8 @@ async def _ask_all(setup: Setup, engine: Engine, recorder: Recorder, options: Op
             raise engine.halted from None
         raise
     finally:
+        if options.catch_signals:
+            _heed_signals_as_before()
         await setup.target.aclose()
 
 
@@ -272,6 +274,9 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return made
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
 def _stop_on_signals(engine: Engine) -> None:
     """First Ctrl-C: finish what is in flight. Second: drop it; the journal still holds what was answered."""
     loop = asyncio.get_running_loop()
@@ -286,11 +291,15 @@ def _stop_on_signals(engine: Engine) -> None:
         asked_before = True
         engine.stop()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
+    with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
+        for number in SIGNALS:
             loop.add_signal_handler(number, on_signal)
-        except (NotImplementedError, RuntimeError, ValueError):
-            return
+
+
+def _heed_signals_as_before() -> None:
+    with suppress(NotImplementedError, RuntimeError, ValueError):
+        for number in SIGNALS:
+            asyncio.get_running_loop().remove_signal_handler(number)
 
 
 def _close_unfinished(folder: RunFolder, recorder: Recorder, error: BaseException) -> None:

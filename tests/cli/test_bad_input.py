@@ -13,12 +13,17 @@ from tests.cli.command import KEY, bench, finish, llmkit, read_rows, rows, start
 GOOD = {"id": "a", "input": "in", "references": ["in"]}
 
 
+def files(folder: Path) -> list[Path]:
+    """Return what lies in a folder, the bytecode that Python may keep of imported files aside."""
+    return sorted(path for path in folder.rglob("*") if "__pycache__" not in path.parts)
+
+
 def refused(folder: Path, *words: object, code: int = 2, **more: Any) -> list[str]:
     """Run a command that must be refused before anything is done; return the lines it says."""
-    before = sorted(folder.rglob("*"))
+    before = files(folder)
     done = llmkit("eval", *words, folder=folder, **more)
     assert (done.code, done.out) == (code, ""), done.out + done.err
-    assert sorted(folder.rglob("*")) == before
+    assert files(folder) == before
     return done.err.splitlines()
 
 

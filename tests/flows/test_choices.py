@@ -140,6 +140,25 @@ def test_a_target_without_log_probabilities_is_scored_by_helm_alone() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "unsupported"),
+    [
+        (400, "Setting 'echo' and 'logprobs' at the same time is not supported for this model.", True),
+        (404, "there is no /completions", True),
+        (400, "This model's maximum context length is 4096 tokens.", False),
+        (403, "no access", False),
+    ],
+)
+def test_how_servers_say_that_they_score_no_texts(status: int, said: str, unsupported: bool) -> None:  # noqa: FBT001 - a parameter
+    error = PermanentError(said, kind=f"http_{status}", status=status)
+    dialogue = asker("original", "helm").dialogue(SAMPLE, 0)
+    if unsupported:
+        assert finished(dialogue, error, [Response("B")]).text == "B"
+    else:
+        with pytest.raises(PermanentError):
+            finished(dialogue, error)
+
+
 def test_code_is_not_asked_for_likelihoods_and_the_report_says_it_once(tmp_path: Path) -> None:
     (tmp_path / "bot.py").write_text("def answer(text):\n    return 'B'\n", "utf-8")
     path = config(tmp_path, SHOTS, "choice_accuracy, choice_accuracy(rule=helm)", target='{python: "bot.py:answer"}')

@@ -101,9 +101,11 @@ def test_an_interrupted_notebook_does_not_wait_for_the_whole_run() -> None:
         run_loop(work())
 
     loop = asyncio.new_event_loop()  # as a notebook's kernel has one: it leaves Ctrl-C to Python
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever other tests have left
     try:
         with pytest.raises(KeyboardInterrupt):
             loop.run_until_complete(notebook())
     finally:
+        signal.signal(signal.SIGINT, before)
         loop.close()
     assert ended == ["cancelled"]
