@@ -149,7 +149,7 @@ def test_a_target_without_log_probabilities_is_scored_by_helm_alone() -> None:
         (403, "no access", False),
     ],
 )
-def test_how_servers_say_that_they_score_no_texts(status: int, said: str, unsupported: bool) -> None:  # noqa: FBT001 - a parameter
+def test_how_servers_say_that_they_score_no_texts(status: int, said: str, unsupported: bool) -> None:
     error = PermanentError(said, kind=f"http_{status}", status=status)
     dialogue = asker("original", "helm").dialogue(SAMPLE, 0)
     if unsupported:
