@@ -6,11 +6,12 @@ Imports torch and transformers, so it is only imported when a model is really us
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 import transformers
@@ -20,7 +21,9 @@ from llmkit.errors import ConfigError, Problem
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-TOKEN_BUDGET = {"cpu": 2048}
+T = TypeVar("T")
+
+TOKEN_BUDGET = {"cpu": 1024}
 """Tokens of one forward pass, padding included; a GPU takes `GPU_TOKEN_BUDGET`."""
 
 GPU_TOKEN_BUDGET = 32_768
@@ -130,12 +133,33 @@ class TokenModel:
             states: Whether all hidden states are wanted.
         """
         order = sorted(range(len(texts)), key=lambda i: len(texts[i].ids), reverse=True)
+        batches = list(_packed(order, [len(text.ids) for text in texts], self.budget))
+
+        def work(batch: list[int]) -> list[NDArray[Any]]:
+            with torch.inference_mode():
+                return list(self._forward([texts[i] for i in batch], reduce, states))
+
         found: list[Any] = [None] * len(texts)
-        with torch.inference_mode():
-            for batch in _packed(order, [len(text.ids) for text in texts], self.budget):
-                for i, rows in zip(batch, self._forward([texts[i] for i in batch], reduce, states), strict=True):
-                    found[i] = rows
+        for batch, made in zip(batches, self._side_by_side(work, batches), strict=True):
+            for i, rows in zip(batch, made, strict=True):
+                found[i] = rows
         return found
+
+    def _side_by_side(self, work: Callable[[list[int]], T], batches: Sequence[list[int]]) -> Iterator[T]:
+        """Yield what ``work`` makes of each batch, in order.
+
+        On a CPU as many batches run at once as there are threads, each on one: threads that share a batch wait for one
+        another at every step, the longer the busier the machine.
+        """
+        threads = torch.get_num_threads()
+        if self._device.type != "cpu" or threads == 1 or len(batches) == 1:
+            yield from map(work, batches)
+            return
+        try:
+            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                yield from pool.map(work, batches)
+        finally:
+            torch.set_num_threads(threads)
 
     def _forward(self, texts: Sequence[Tokens], reduce: Reduce, states: bool) -> Iterator[NDArray[Any]]:  # noqa: FBT001
         try:
