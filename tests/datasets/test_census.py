@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmkit import jsonl
 from llmkit.datasets import Missing, census, open_dataset
 from tests.datasets.making import opened, sentences, write
 
@@ -130,7 +129,7 @@ def test_the_fingerprint_depends_on_every_row(
 @given(ROWS)
 def test_gzip_changes_nothing(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]) -> None:
     folder = tmp_path_factory.mktemp("gzip")
-    jsonl.write_lines(folder / "set.jsonl", rows)
+    write(folder, rows)
     (folder / "set.jsonl.gz").write_bytes(gzip.compress((folder / "set.jsonl").read_bytes()))
     plain, zipped = (open_dataset(name, base=folder) for name in ("set.jsonl", "set.jsonl.gz"))
     assert list(plain) == list(zipped)

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmkit import jsonl
 from llmkit.datasets import open_dataset
 from llmkit.errors import DataError
 from llmkit.types import Sample
-from tests.datasets.making import opened, samples, sentences
+from tests.datasets.making import opened, samples, sentences, write
 
 ROLES = "system, developer, user, assistant, tool, function"
 CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
@@ -190,7 +189,7 @@ def test_rows_survive_the_way_through_a_file(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]
 ) -> None:
     folder = tmp_path_factory.mktemp("rows")
-    jsonl.write_lines(folder / "set.jsonl", rows)
+    write(folder, rows)
     found = list(open_dataset("set.jsonl", base=folder))
     assert len({sample.id for sample in found}) == len(rows)
     for number, (sample, row) in enumerate(zip(found, rows, strict=True), 1):
