@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import bert_score  # type: ignore[import-untyped]
+import bert_score
 
 from tests.golden.embedding_texts import ROWS, model_folder
 

@@ -16,9 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
-from helm.benchmark.metrics import bias_metrics  # type: ignore[import-not-found]
-from helm.benchmark.metrics.toxicity_metrics import ToxicityMetric  # type: ignore[import-not-found]
-from nltk.tokenize import word_tokenize  # type: ignore[import-untyped]
+from helm.benchmark.metrics import bias_metrics
+from helm.benchmark.metrics.toxicity_metrics import ToxicityMetric
+from nltk.tokenize import word_tokenize
 
 GROUPS = {
     "first": ["she", "her", "mother", "girl"],

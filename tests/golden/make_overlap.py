@@ -10,7 +10,7 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from nltk.stem.porter import PorterStemmer  # type: ignore[import-untyped]
+from nltk.stem.porter import PorterStemmer
 from rapidfuzz.distance import Levenshtein
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF, TER

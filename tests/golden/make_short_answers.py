@@ -42,7 +42,7 @@ WORDS = ("the", "a", "an", "cat", "Cat", "sat,", "on", "mat.", "mat", "-", "The"
 
 
 def helm_functions() -> dict[str, Any]:
-    from nltk.metrics.scores import f_measure  # type: ignore[import-untyped]
+    from nltk.metrics.scores import f_measure
 
     root = importlib.util.find_spec("helm")
     assert root is not None

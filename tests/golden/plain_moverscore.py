@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from pyemd import emd  # type: ignore[import-untyped]
+from pyemd import emd
 
 BATCH = 256
 
