@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +10,6 @@ from pydantic import Field
 
 from llmkit import registry
 from llmkit.errors import ConfigError
-from llmkit.registry import owners
 
 
 @dataclass(frozen=True)
@@ -56,13 +55,9 @@ class Needy:
 
 
 @pytest.fixture(autouse=True)
-def plugins() -> Iterator[None]:
-    before = dict(owners.registered)
+def plugins(forgotten: None) -> None:
     registry.metric("ruler")(Ruler)
     registry.metric("needy")(Needy)
-    yield
-    owners.registered.clear()
-    owners.registered.update(before)
 
 
 def problems(written: Any, key: str = "") -> list[str]:

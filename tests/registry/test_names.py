@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,6 @@ class Mine:
     '''Mine.'''
     size: int = 1
 """
-
-
-@pytest.fixture(autouse=True)
-def clean() -> Iterator[None]:
-    before = dict(owners.registered)
-    yield
-    owners.registered.clear()
-    owners.registered.update(before)
-    owners.forget_installed()
-    for module in [m for m in sys.modules if m.startswith("llmkit_plugin_")]:
-        del sys.modules[module]
 
 
 @pytest.fixture
