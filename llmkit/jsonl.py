@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import math
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,12 +70,25 @@ def decode_at(text: str, start: int) -> tuple[Any, int]:
         value, end = _raw_decode(text, start)
     except RecursionError:
         raise _WrongValueError(_TOO_DEEP) from None
+    except json.JSONDecodeError as error:
+        if _open_at(text, start, error.pos) > MAX_DEPTH:  # what breaks first depends on the Python version
+            raise _WrongValueError(_TOO_DEEP) from None
+        raise
     if end - start > 2 * MAX_DEPTH and text.count("[", start, end) + text.count("{", start, end) > MAX_DEPTH:
         _refuse_deep(value)
     return value, end
 
 
 _TOO_DEEP = f"objects and lists are nested more than {MAX_DEPTH} deep"
+
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def _open_at(text: str, start: int, end: int) -> int:
+    """Return how many objects and lists are open before ``text[end]``."""
+    bare = _STRING.sub("", text[start:end])
+    return sum(bare.count(mark) for mark in "[{") - sum(bare.count(mark) for mark in "]}")
 
 
 def _refuse_deep(value: Any) -> None:

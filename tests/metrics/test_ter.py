@@ -49,7 +49,7 @@ def test_equals_sacrebleu_in_any_order(data: list[Row], order: Any) -> None:
     streams = [[refs[i] if i < len(refs) else None for _, refs in data] for i in range(3)]
     expected = TER().corpus_score([output for output, _ in data], streams).score
     value = metric.value(totals(metric, data), len(data))
-    assert value == expected
+    assert value == pytest.approx(expected, rel=1e-12)  # sacreBLEU adds reference lengths up in another order
     assert value >= 0.0
     shuffled = list(data)
     order.shuffle(shuffled)
