@@ -178,6 +178,8 @@ class Openai:
         kept: dict[str, Any] = {"base_url": address.rstrip("/")}
         if query:  # some gateways take the key there
             kept["query"] = digest(query, 8)
+        if self.headers:  # one can select a model, and one can hold a secret
+            kept["headers"] = digest(dict(self.headers), 8)
         for f in dataclasses.fields(self):
             if f.init and f.metadata.get("identity", True) and f.name != "base_url":
                 value = getattr(self, f.name)

@@ -501,5 +501,6 @@ def test_identity_tells_endpoints_apart_and_holds_no_secret(monkeypatch: pytest.
     monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:1/v1?key=other-query")
     assert here.identity != asked
     assert "secret-query" not in asked
-    assert Openai("m", transport="sdk").identity == here.identity
-    assert Openai("m", temperature=0).identity != here.identity
+    plain = Openai("m")
+    assert Openai("m", transport="sdk").identity == plain.identity
+    assert Openai("m", temperature=0).identity != plain.identity
