@@ -59,7 +59,7 @@ class LlmkitError(Exception):
 
     Attributes:
         run_path: The run folder that was open when it happened; empty where there was none.
-        done: Outputs that the run had recorded by then.
+        done: Answers that the run had recorded by then; failures that stand in their place are not counted.
         total: Outputs that the run was to record.
     """
 
