@@ -51,6 +51,14 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleRow:
+    """A sample as a run recorded it: what was asked, and the digest of its id and content that pairs runs."""
+
+    sample: Sample
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One question to a provider.
 
@@ -178,6 +186,39 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request that a judge sent, and the text that came back; ``text`` is empty where the request failed."""
+
+    messages: tuple[Message, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgment:
+    """What a judge made of one output.
+
+    Attributes:
+        stats: The judge's statistics, as a metric's; or why it does not apply; or why there is no verdict.
+        reason: The judge's explanation.
+        exchanges: What was asked and answered; whoever drives the dialogue fills it in.
+    """
+
+    stats: Sequence[float | str] | Skipped | Failure
+    reason: str = ""
+    exchanges: tuple[Exchange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The exchanges behind one judgment, as a run records them."""
+
+    sample_id: str
+    scorer: str
+    exchanges: tuple[Exchange, ...]
+    repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """One scorer's word on one output.
 
@@ -229,13 +270,18 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as it lies in its folder. ``outputs`` and ``scores`` stream from disk each time they are iterated."""
+    """A run as it lies in its folder. Its records stream from disk each time they are iterated.
+
+    ``samples``, ``outputs`` and ``scores`` are in dataset order; ``transcripts`` are what the judges asked and heard.
+    """
 
     path: str
     manifest: Mapping[str, Any]
     summary: Mapping[str, Any]
     outputs: Iterable[Output] = ()
     scores: Iterable[Score] = ()
+    samples: Iterable[SampleRow] = ()
+    transcripts: Iterable[Transcript] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,5 +6,16 @@ from llmkit.datasets.census import Census, Missing, census, field_getter
 from llmkit.datasets.dataset import Dataset
 from llmkit.datasets.few_shot import FewShot, few_shot
 from llmkit.datasets.opening import open_dataset
+from llmkit.datasets.rows import row_digest
 
-__all__ = ["Census", "Dataset", "FewShot", "Missing", "census", "few_shot", "field_getter", "open_dataset"]
+__all__ = [
+    "Census",
+    "Dataset",
+    "FewShot",
+    "Missing",
+    "census",
+    "few_shot",
+    "field_getter",
+    "open_dataset",
+    "row_digest",
+]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from llmkit.datasets import row_digest
 from llmkit.engine import Event
 from llmkit.errors import InfrastructureError
 from llmkit.flows.examples import Examples
@@ -16,7 +17,7 @@ from llmkit.flows.setup import Setup
 from llmkit.flows.summarise import Design, summarise
 from llmkit.flows.tally import Codes, Tally
 from llmkit.store import RunFolder
-from llmkit.types import Output, Sample, Score
+from llmkit.types import Output, Sample, SampleRow, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Recorder:
         self.slices = [Codes(field) for field in config.slices]
         self.clusters = Codes(config.cluster) if config.cluster else None
         self._folder = folder
+        self._samples = folder.samples_writer()
         self._outputs = folder.outputs_writer()
         self._scores = folder.scores_writer()
         self._observe = observe
@@ -56,6 +58,8 @@ class Recorder:
     def take(self, sample: Sample, output: Output) -> None:
         """Record the next output of the run."""
         row = self.done
+        if not output.repeat:
+            self._samples.write(SampleRow(sample, row_digest(sample)))
         self._outputs.write(output)
         if output.error is not None:
             self.errors[output.error.kind] += 1
@@ -128,6 +132,7 @@ class Recorder:
 
     def close(self) -> None:
         """Put everything written so far on disk."""
+        self._samples.close()
         self._outputs.close()
         self._scores.close()
 

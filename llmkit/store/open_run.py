@@ -9,15 +9,25 @@ from typing import Any
 
 from llmkit.errors import UsageError
 from llmkit.store.record_files import RecordFile
-from llmkit.store.records import output_from_dict, score_from_dict
-from llmkit.store.run_folder import FORMAT, LATEST, MANIFEST, OUTPUTS, SCORES, SUMMARY, read_manifest
+from llmkit.store.records import output_from_dict, sample_from_dict, score_from_dict, transcript_from_dict
+from llmkit.store.run_folder import (
+    FORMAT,
+    JUDGMENTS,
+    LATEST,
+    MANIFEST,
+    OUTPUTS,
+    SAMPLES,
+    SCORES,
+    SUMMARY,
+    read_manifest,
+)
 from llmkit.types import Run
 
 
 def open_run(path: Path | str, *, allow_unfinished: bool = False) -> Run:
     """Return the run in a run folder, or the latest one in a folder of runs (``runs/name``).
 
-    ``outputs`` and ``scores`` read their files anew each time they are iterated. With ``allow_unfinished`` the summary
+    Its records read their files anew each time they are iterated. With ``allow_unfinished`` the summary
     may be empty and the files may end early. Raises UsageError where there is no such run.
     """
     folder = _find(Path(path), allow_unfinished=allow_unfinished)
@@ -37,6 +47,8 @@ def open_run(path: Path | str, *, allow_unfinished: bool = False) -> Run:
         summary=_summary(folder, complete=manifest["status"] == "complete"),
         outputs=RecordFile(folder / OUTPUTS, output_from_dict),
         scores=RecordFile(folder / SCORES, score_from_dict),
+        samples=RecordFile(folder / SAMPLES, sample_from_dict),
+        transcripts=RecordFile(folder / JUDGMENTS, transcript_from_dict),
     )
 
 

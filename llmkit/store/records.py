@@ -18,7 +18,19 @@ from collections.abc import Mapping
 from math import inf, isfinite
 from typing import Any
 
-from llmkit.types import Failure, Loglikelihood, Output, Passage, Response, Score, TokenLogprob
+from llmkit.types import (
+    Exchange,
+    Failure,
+    Loglikelihood,
+    Output,
+    Passage,
+    Response,
+    Sample,
+    SampleRow,
+    Score,
+    TokenLogprob,
+    Transcript,
+)
 
 _FREE = frozenset({"extra", "meta", "tool_calls"})
 _NEVER = -inf
@@ -286,3 +298,50 @@ def score_from_dict(row: Mapping[str, Any]) -> Score:
         tuple(get("stats", ())),
         get("repeat", 0),
     )
+
+
+_LISTS = ("turns", "references", "contexts", "choices")
+
+
+def sample_to_dict(row: SampleRow) -> dict[str, Any]:
+    """Return ``{id, digest, input, turns?, references?, contexts?, choices?, answer?, meta?}``; no recorded output."""
+    sample = row.sample
+    found: dict[str, Any] = {"id": sample.id, "digest": row.digest, "input": sample.input}
+    for name in _LISTS:
+        value = getattr(sample, name)
+        if value:
+            found[name] = value
+    if sample.answer is not None:
+        found["answer"] = sample.answer
+    if sample.meta:
+        found["meta"] = sample.meta
+    return found
+
+
+def sample_from_dict(row: Mapping[str, Any]) -> SampleRow:
+    """Return the row of `sample_to_dict`. Raises KeyError or TypeError where the row is not one."""
+    asked = row["input"]
+    lists: dict[str, Any] = {name: tuple(row.get(name, ())) for name in _LISTS}
+    sample = Sample(
+        row["id"],
+        asked if isinstance(asked, str) else tuple(asked),
+        **lists,
+        answer=row.get("answer"),
+        meta=row.get("meta") or {},
+    )
+    return SampleRow(sample, row["digest"])
+
+
+def transcript_to_dict(transcript: Transcript) -> dict[str, Any]:
+    """Return ``{sample_id, scorer, repeat?, exchanges: [{messages, text}]}``."""
+    row: dict[str, Any] = {"sample_id": transcript.sample_id, "scorer": transcript.scorer}
+    if transcript.repeat:
+        row["repeat"] = transcript.repeat
+    row["exchanges"] = [{"messages": item.messages, "text": item.text} for item in transcript.exchanges]
+    return row
+
+
+def transcript_from_dict(row: Mapping[str, Any]) -> Transcript:
+    """Return the transcript of `transcript_to_dict`. Raises KeyError or TypeError where the row is not one."""
+    exchanges = tuple(Exchange(tuple(item["messages"]), item["text"]) for item in row["exchanges"])
+    return Transcript(row["sample_id"], row["scorer"], exchanges, row.get("repeat", 0))

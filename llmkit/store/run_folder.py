@@ -4,6 +4,7 @@
 
     config.yaml      the resolved config                outputs.jsonl   one Output a line
     manifest.json    what made the run, and its status  scores.jsonl    one Score a line
+    samples.jsonl    the rows that were asked           judgments.jsonl what judges asked and heard
     journal.jsonl    while unfinished: every answer     summary.json    the numbers, the same bytes for the same run
     .lock            while in use                       report.*, ...   ways to show it
 
@@ -28,22 +29,24 @@ from llmkit.store.files import DRAFTS, disk_error, sync_folder, write_atomic
 from llmkit.store.lock import LOCK_NAME, FolderLock
 from llmkit.store.plain_json import plain_json
 from llmkit.store.record_files import RecordWriter
-from llmkit.store.records import output_to_dict, score_to_dict
-from llmkit.types import Output, Run, Score
+from llmkit.store.records import output_to_dict, sample_to_dict, score_to_dict, transcript_to_dict
+from llmkit.types import Output, Run, SampleRow, Score, Transcript
 
 Status = Literal["running", "complete", "interrupted", "stopped", "failed"]
 
 CONFIG = "config.yaml"
 MANIFEST = "manifest.json"
+SAMPLES = "samples.jsonl"
 OUTPUTS = "outputs.jsonl"
 SCORES = "scores.jsonl"
+JUDGMENTS = "judgments.jsonl"
 SUMMARY = "summary.json"
 JOURNAL = "journal.jsonl"
 LATEST = "latest"
 FORMAT = 1
 """Version of the folder's layout, in the manifest."""
 
-_OURS = (CONFIG, OUTPUTS, SCORES, SUMMARY, JOURNAL, "report.md", "report.html", "junit.xml")
+_OURS = (CONFIG, SAMPLES, OUTPUTS, SCORES, JUDGMENTS, SUMMARY, JOURNAL, "report.md", "report.html", "junit.xml")
 
 
 class RunFolder:
@@ -80,6 +83,14 @@ class RunFolder:
             self._manifest = dict(manifest)
         whole = {**self._manifest, "format": FORMAT, "status": status, "fingerprint": self.fingerprint}
         write_atomic(self.path / MANIFEST, plain_json(whole, "manifest"))
+
+    def samples_writer(self) -> RecordWriter[SampleRow]:
+        """Return a writer of ``samples.jsonl``, which it starts anew."""
+        return RecordWriter(self.path / SAMPLES, sample_to_dict)
+
+    def transcripts_writer(self) -> RecordWriter[Transcript]:
+        """Return a writer of ``judgments.jsonl``, which it starts anew."""
+        return RecordWriter(self.path / JUDGMENTS, transcript_to_dict)
 
     def outputs_writer(self) -> RecordWriter[Output]:
         """Return a writer of ``outputs.jsonl``, which it starts anew."""
