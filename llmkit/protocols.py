@@ -7,6 +7,7 @@ are its YAML arguments, its docstring is its help (see `llmkit.registry`).
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from random import Random
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from llmkit.types import Output, Passage, Request, Response, Sample, Score, Skipped, Table, Verdict
@@ -81,6 +82,21 @@ class Metric(Protocol):
 
     def value_of(self, table: Table) -> float | None:
         """Return the corpus value from all rows (kind rows); None where it is undefined for these rows."""
+        ...
+
+
+class Perturbation(Protocol):
+    """Rewords what a system is asked. Pure, but for what it draws from ``rng``, and that is all its randomness.
+
+    One that changes who or what is meant has ``whole_row = True`` and ``perturb_all(texts, rng) -> texts``, which is
+    handed every text of a row at once (messages, turns, contexts, choices, references), so that the same word fares the
+    same in all of them. ``files`` are paths whose content it depends on.
+    """
+
+    group: ClassVar[Literal["robustness", "fairness"]]
+
+    def perturb(self, text: str, rng: Random) -> str:
+        """Return the text, reworded or as it was."""
         ...
 
 

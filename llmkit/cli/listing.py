@@ -17,6 +17,7 @@ class Kind(StrEnum):
     """Kinds of plug-in."""
 
     metrics = "metrics"
+    perturbations = "perturbations"
     providers = "providers"
 
 

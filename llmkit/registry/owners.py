@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from llmkit.errors import ConfigError, Problem
 from llmkit.spec import NAME
 
-KINDS: Mapping[str, str] = {"metrics": "metric", "providers": "provider"}
+KINDS: Mapping[str, str] = {"metrics": "metric", "perturbations": "perturbation", "providers": "provider"}
 """Plug-in kinds and the word for one of each. A kind is a package of the house and an entry-point group
 ``llmkit.<kind>``; a new kind is one more entry here."""
 
@@ -54,6 +54,11 @@ def metric(name: str) -> Callable[[C], C]:
 def provider(name: str) -> Callable[[C], C]:
     """Register a provider class under ``name``."""
     return register("providers", name)
+
+
+def perturbation(name: str) -> Callable[[C], C]:
+    """Register a perturbation class under ``name``."""
+    return register("perturbations", name)
 
 
 def _unfit(kind: str, name: str, cls: type) -> str:

@@ -1,0 +1,1 @@
+"""Perturbations: laws, lists, and what HELM makes of the same texts."""
