@@ -1,4 +1,10 @@
-"""Estimates and their intervals, usable alone."""
+"""Estimates, comparisons of two runs and verdicts, usable alone.
+
+What needs numpy as soon as it is imported is loaded when it is first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from llmkit.stats.bootstrap import bootstrap_rows, bootstrap_totals
 from llmkit.stats.distributions import (
@@ -12,18 +18,85 @@ from llmkit.stats.distributions import (
 )
 from llmkit.stats.intervals import average_repeats, mean_estimate, quantile, wilson
 
+if TYPE_CHECKING:
+    from llmkit.stats.means import bca_interval
+    from llmkit.stats.multiplicity import adjust, benjamini_hochberg, holm
+    from llmkit.stats.paired import PairedResult, mcnemar_p, paired_difference
+    from llmkit.stats.power import (
+        Noise,
+        Plan,
+        connor_size,
+        mcnemar_power,
+        noise_of,
+        noise_of_run,
+        plan_size,
+        smallest_drop,
+    )
+    from llmkit.stats.resampling import resamples_for
+    from llmkit.stats.variance import Variance, variance_components
+    from llmkit.stats.verdicts import Claim, Decision, decide, decide_all
+
+_HOMES = {
+    "means": ("bca_interval",),
+    "multiplicity": ("adjust", "benjamini_hochberg", "holm"),
+    "paired": ("PairedResult", "mcnemar_p", "paired_difference"),
+    "power": (
+        "Noise",
+        "Plan",
+        "connor_size",
+        "mcnemar_power",
+        "noise_of",
+        "noise_of_run",
+        "plan_size",
+        "smallest_drop",
+    ),
+    "resampling": ("resamples_for",),
+    "variance": ("Variance", "variance_components"),
+    "verdicts": ("Claim", "Decision", "decide", "decide_all"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
 __all__ = [
+    "Claim",
+    "Decision",
+    "Noise",
+    "PairedResult",
+    "Plan",
+    "Variance",
+    "adjust",
     "average_repeats",
+    "bca_interval",
+    "benjamini_hochberg",
     "beta_cdf",
     "binomial_cdf",
     "binomial_pmf",
     "bootstrap_rows",
     "bootstrap_totals",
+    "connor_size",
+    "decide",
+    "decide_all",
+    "holm",
+    "mcnemar_p",
+    "mcnemar_power",
     "mean_estimate",
+    "noise_of",
+    "noise_of_run",
     "normal_cdf",
     "normal_quantile",
+    "paired_difference",
+    "plan_size",
     "quantile",
+    "resamples_for",
+    "smallest_drop",
     "t_cdf",
     "t_quantile",
+    "variance_components",
     "wilson",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__} has no {name}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
