@@ -31,7 +31,16 @@ A target that is code sees the row's id, input, contexts, choices and meta field
 or the relevance judgments (`qrels`).
 """,
 }
-PAGES = {"metrics": "metrics.md", "providers": "targets.md"}
+INTROS["judges"] = """# Judges
+
+What scores an answer by asking a model. Write a judge under `judges:` in a config, and the model under `judge_model:`, or as `model:` in the
+judge itself. `llmkit list judges` prints this list, and `llmkit list judges NAME` explains one.
+
+A verdict that is not in form is asked for once more, naming the fault; where that fails too, the row is an error with the raw text
+kept, never a score. What was asked and answered is in `judgments.jsonl` of the run folder. Texts of a row stand in the prompt between
+fences that they cannot close. A judge of your own is one file, or YAML alone; see [CONTRIBUTING.md](../CONTRIBUTING.md).
+"""
+PAGES = {"judges": "judges.md", "metrics": "metrics.md", "providers": "targets.md"}
 
 
 def page(kind: str) -> str:

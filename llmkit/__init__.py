@@ -19,14 +19,16 @@ from typing import TYPE_CHECKING, Any
 from llmkit._version import __version__
 
 if TYPE_CHECKING:
-    from llmkit.flows.eval import Options, run_eval
+    from llmkit.flows.eval import run_eval
+    from llmkit.flows.options import Options
     from llmkit.flows.score import Scored, score
-    from llmkit.registry import metric, provider
-    from llmkit.types import Estimate, Output, Request, Response, Run, Sample, Score, Skipped
+    from llmkit.registry import judge, metric, provider
+    from llmkit.types import Estimate, Judgment, Output, Request, Response, Run, Sample, Score, Skipped
 
 _HOMES = {
     "Estimate": "llmkit.types",
-    "Options": "llmkit.flows.eval",
+    "Judgment": "llmkit.types",
+    "Options": "llmkit.flows.options",
     "Output": "llmkit.types",
     "Request": "llmkit.types",
     "Response": "llmkit.types",
@@ -35,6 +37,7 @@ _HOMES = {
     "Score": "llmkit.types",
     "Scored": "llmkit.flows.score",
     "Skipped": "llmkit.types",
+    "judge": "llmkit.registry",
     "metric": "llmkit.registry",
     "provider": "llmkit.registry",
     "run_eval": "llmkit.flows.eval",
@@ -43,6 +46,7 @@ _HOMES = {
 
 __all__ = [
     "Estimate",
+    "Judgment",
     "Options",
     "Output",
     "Request",
@@ -53,6 +57,7 @@ __all__ = [
     "Scored",
     "Skipped",
     "__version__",
+    "judge",
     "metric",
     "provider",
     "run_eval",

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator, Sequence
 from random import Random
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from llmkit.types import Output, Passage, Request, Response, Sample, Score, Skipped, Table, Verdict
+from llmkit.types import Judgment, Output, Passage, Request, Response, Sample, Skipped, Table, Verdict
 
 T = TypeVar("T")
 
@@ -101,10 +101,70 @@ class Perturbation(Protocol):
 
 
 class Judge(Protocol):
-    """Scores an output by asking a model: a dialogue that returns a `Score`."""
+    """Scores an output by asking a model: a dialogue that returns a `Judgment`.
 
-    def judge(self, sample: Sample, output: Output) -> Dialogue[Score]:
-        """Yield requests to the judge model, get responses, return the score."""
+    Its statistics become values exactly as a metric's do (`Metric`), ``details`` included where it has them. Most
+    judges subclass `llmkit.judges.ModelJudge` and write only ``judge()``. Fields the flow reads:
+
+    - ``model``: who is asked, as a target is written; None asks the config's ``judge_model``.
+    - ``embedder``: who answers the judge's requests of kind ``embedding``; None asks the model's own endpoint.
+    - ``name``: what the scores are listed under, where it is not the canonical spec.
+    - ``form``: ``auto`` is replaced by ``json`` or ``text``, whichever suits the endpoint.
+
+    Optional forms:
+
+    - ``over_repeats = True`` and ``judge_over(sample, outputs) -> Dialogue[Judgment]``: it is handed all repeats of a
+      sample together, failed ones too, after all answers are in. ``min_repeats`` says how many it needs.
+    - ``unprepared`` (bool) and ``prepare() -> Dialogue[Mapping[Path, str]]``: something is asked once before the rows
+      (the evaluation steps of G-Eval) and kept in the files that it returns.
+    - ``members`` (specs of judges) and ``combine(judgments) -> Judgment``: a jury; each member judges with its own
+      model, and nothing is asked by the jury itself.
+    - ``opponent``: a run folder or a JSONL file of outputs to compare with; the text of the same row is handed to the
+      judge as the row's meta field ``opponent``.
+    """
+
+    kind: ClassVar[Literal["mean", "totals", "rows"]]
+    higher_is_better: ClassVar[bool | None]
+    unit: ClassVar[str]
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The least and the greatest score there can be."""
+        ...
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Fields without which it can score nothing."""
+        ...
+
+    @property
+    def binary(self) -> bool:
+        """True when every sample scores exactly 0 or 1."""
+        ...
+
+    @property
+    def signature(self) -> str:
+        """Everything that makes the number but the model, which the flow adds."""
+        ...
+
+    def signature_for(self, references: int | None) -> str:
+        """Return the signature for rows with so many references each; None where the number varies."""
+        ...
+
+    def judge(self, sample: Sample, output: Output) -> Dialogue[Judgment]:
+        """Yield requests to the judge model, get responses, return the judgment. ``output.text`` is never None here."""
+        ...
+
+    def sample_value(self, stats: Sequence[float | str]) -> float | None:
+        """Return the score of one sample from its statistics; None where only a corpus has a value."""
+        ...
+
+    def value(self, totals: Sequence[float], n: int) -> float:
+        """Return the corpus value from summed statistics of ``n`` >= 1 samples (kinds mean and totals)."""
+        ...
+
+    def value_of(self, table: Table) -> float | None:
+        """Return the corpus value from all rows (kind rows)."""
         ...
 
 

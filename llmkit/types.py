@@ -187,10 +187,21 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request that a judge sent, and the text that came back; ``text`` is empty where the request failed."""
+    """One request that a judge sent, and the text that came back.
+
+    Attributes:
+        messages: What was asked.
+        text: What came back; empty where the request failed.
+        latency: Seconds of the answering attempt.
+        cost: US dollars; None where the price is unknown.
+        model: The model that the server says answered.
+    """
 
     messages: tuple[Message, ...]
     text: str
+    latency: float = 0.0
+    cost: float | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ class ProgressTalk:
         """Take an event of the run."""
         from llmkit.engine import Stopped
         from llmkit.errors import Interrupted
-        from llmkit.flows.eval import Started, Warned
+        from llmkit.flows.options import Started, Warned
         from llmkit.flows.recorder import Progress
 
         if self._quiet:

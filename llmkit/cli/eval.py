@@ -87,7 +87,8 @@ def _run(
     quiet: bool,
 ) -> Run:
     from llmkit.cli._talk import ProgressTalk
-    from llmkit.flows.eval import Options, run_prepared
+    from llmkit.flows.eval import run_prepared
+    from llmkit.flows.options import Options
 
     # What is there by now stays to the end: no later search for garbage need look through it.
     gc.freeze()
@@ -146,7 +147,7 @@ def _hint(run: Run, config: Path) -> None:
 
 
 def _dry_run(setup: Setup, output_format: Format, *, cache: bool, refresh: bool) -> int:
-    from llmkit.flows.eval import Options
+    from llmkit.flows.options import Options
     from llmkit.flows.plan import plan_eval
 
     plan = plan_eval(setup, Options(cache=cache, refresh=refresh))

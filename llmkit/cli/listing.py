@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class Kind(StrEnum):
     """Kinds of plug-in."""
 
+    judges = "judges"
     metrics = "metrics"
     perturbations = "perturbations"
     providers = "providers"

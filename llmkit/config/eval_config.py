@@ -35,6 +35,9 @@ Number = Annotated[float, Strict(), AllowInfNan(allow_inf_nan=False)]
 Flag = Annotated[bool, Strict()]
 
 
+NOTHING = "nothing to score"
+
+
 def _wrong(message: str) -> PydanticCustomError:
     return PydanticCustomError("llmkit", "{sentence}", {"sentence": message})
 
@@ -252,7 +255,14 @@ class EvalConfig(Section):
         default=None, description="Ask multiple choice as MMLU's programs do, in the place of 'prompt' and 'few_shot'."
     )
     target: Raw = Field(description="The system under test: a provider and its arguments.")
-    metrics: tuple[Raw, ...] = Field(min_length=1, description="What scores the answers.")
+    metrics: tuple[Raw, ...] = Field(default=(), description="What scores the answers without asking anyone.")
+    judges: tuple[Raw, ...] = Field(default=(), description="What scores the answers by asking a model.")
+    judge_model: Raw | None = Field(
+        default=None, description="The model that judges ask where they name none: a provider, as a target."
+    )
+    forbid_self_judging: Flag = Field(
+        default=False, description="Refuse a judge of the target's own model or family, instead of warning."
+    )
     repeats: Annotated[Whole, Field(ge=1)] = Field(default=1, description="How often each row is asked.")
     slices: tuple[Text, ...] = Field(default=(), description="Row fields to break results down by.")
     cluster: Text | None = Field(
@@ -273,6 +283,12 @@ class EvalConfig(Section):
     _base: Path = PrivateAttr(default=Path())
     _source: str = PrivateAttr(default="")
     _document: Document = PrivateAttr(default_factory=lambda: Document(None))
+
+    @model_validator(mode="after")
+    def _something_to_score(self) -> EvalConfig:
+        if not self.metrics and not self.judges:
+            raise _wrong(f"{NOTHING}: give 'metrics', 'judges' or both")
+        return self
 
     @field_validator("name")
     @classmethod
@@ -324,6 +340,9 @@ class EvalConfig(Section):
         plain: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
         plain["target"] = registry.explicit("providers", self.target)
         plain["metrics"] = [registry.explicit("metrics", written) for written in self.metrics]
+        plain["judges"] = [registry.explicit("judges", written) for written in self.judges]
+        if self.judge_model is not None:
+            plain["judge_model"] = registry.explicit("providers", self.judge_model)
         return plain
 
     def resolved_yaml(self) -> str:

@@ -116,19 +116,30 @@ def _plugin_problems(data: dict[str, Any], base: Path) -> list[Problem]:
     problems: list[Problem] = []
     if isinstance(data.get("target"), (str, dict)):
         problems += registry.check("providers", data["target"], key="target")
+    if isinstance(data.get("judge_model"), (str, dict)):
+        problems += registry.check("providers", data["judge_model"], key="judge_model")
+    problems += _listed_problems(data, "metrics")
+    problems += _listed_problems(data, "judges")
+    return problems
+
+
+def _listed_problems(data: Mapping[str, Any], kind: str) -> list[Problem]:
+    """Return what is wrong with the specs of a list of plug-ins; metrics are not listed twice."""
+    problems: list[Problem] = []
     seen: dict[str, str] = {}
-    metrics = data.get("metrics")
-    for index, written in enumerate(metrics if isinstance(metrics, list) else ()):
+    listed = data.get(kind)
+    for index, written in enumerate(listed if isinstance(listed, list) else ()):
         if not isinstance(written, (str, dict)):
             continue
-        key = f"metrics[{index}]"
-        wrong = registry.check("metrics", written, key=key)
+        key = f"{kind}[{index}]"
+        wrong = registry.check(kind, written, key=key)
         problems += wrong
-        if not wrong:
-            name = registry.canonical("metrics", written)
-            if name in seen:
-                problems.append(Problem(f"'{name}' is listed already at {seen[name]}", key=key, hint="remove one"))
-            seen.setdefault(name, key)
+        if wrong or kind != "metrics":  # two judges of one name may ask two models
+            continue
+        name = registry.canonical(kind, written)
+        if name in seen:
+            problems.append(Problem(f"'{name}' is listed already at {seen[name]}", key=key, hint="remove one"))
+        seen.setdefault(name, key)
     return problems
 
 

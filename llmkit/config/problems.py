@@ -38,7 +38,7 @@ _MISSING = {
     "target": "write target: recorded, or target: {openai: {model: gpt-4o-mini}}",
     "metrics": "write metrics: [exact_match]; 'llmkit list metrics' shows all",
 }
-_NOTHING = "nothing to score"
+_NOTHING = models.NOTHING
 
 
 def model_problems(data: dict[str, Any]) -> tuple[EvalConfig | None, list[Problem]]:
@@ -51,9 +51,21 @@ def model_problems(data: dict[str, Any]) -> tuple[EvalConfig | None, list[Proble
         return EvalConfig.model_validate(data), []
     except ValidationError as error:
         errors = [(_path(entry["loc"], data, entry["type"]), dict(entry)) for entry in error.errors(include_url=False)]
+    errors = _with_nothing_to_score(data, errors)
     if own_rows:  # what is wrong with the rows is said once, at 'dataset'
         errors = [(path, entry) for path, entry in errors if not _within(path, "few_shot.from")]
     return None, list(_problems(errors))
+
+
+def _with_nothing_to_score(
+    data: dict[str, Any], errors: list[tuple[str, dict[str, Any]]]
+) -> list[tuple[str, dict[str, Any]]]:
+    """Return the errors with the one about nothing to score at 'metrics', said also beside other errors."""
+    kept = [(path, entry) for path, entry in errors if path or _NOTHING not in entry["msg"]]
+    if data.get("judges") or ("metrics" in data and data["metrics"] not in ([], None)):
+        return kept
+    kind = "too_short" if data.get("metrics") == [] else "missing"
+    return [*kept, ("metrics", {"type": kind, "input": data.get("metrics"), "msg": _NOTHING})]
 
 
 def _path(loc: Iterable[Any], data: Any, kind: str) -> str:

@@ -18,7 +18,7 @@ from llmkit.config import eval_config as models
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
-_KIND_OF = {"target": "providers", "metrics": "metrics"}
+_KIND_OF = {"target": "providers", "metrics": "metrics", "judges": "judges"}
 
 
 def eval_schema() -> dict[str, Any]:
@@ -30,12 +30,26 @@ def eval_schema() -> dict[str, Any]:
         key: value if key in schema["required"] else _nullable(value)
         for key, value in schema["properties"].items()
     }
-    strict = {"target": _ref("providers"), "metrics": {"items": _ref("metrics")}}
-    loose = {"target": _ref("any"), "metrics": {"items": _ref("any")}}
+    strict = {
+        "target": _ref("providers"),
+        "judge_model": _nullable(_ref("providers")),
+        "metrics": {"items": _ref("metrics")},
+        "judges": {"items": _ref("judges")},
+    }
+    loose = {
+        "target": _ref("any"),
+        "judge_model": _nullable(_ref("any")),
+        "metrics": {"items": _ref("any")},
+        "judges": {"items": _ref("any")},
+    }
     return {
         "$schema": DRAFT,
         "title": "llmkit eval config",
         **schema,
+        "anyOf": [
+            {"required": ["metrics"], "properties": {"metrics": {"description": "At least one.", "minItems": 1}}},
+            {"required": ["judges"]},
+        ],
         "if": {"required": ["plugins"]},
         "then": {"properties": {key: {"anyOf": [strict[key], loose[key]]} for key in strict}},
         "else": {"properties": strict},
@@ -100,7 +114,9 @@ _OWN: dict[str, Callable[[], dict[str, Any]]] = {
     "prompt": lambda: {"anyOf": [_TEXT, {"type": "array", "items": _section(models.Message)}]},
     "prices": lambda: {"anyOf": [_TEXT, _TEXTS]},
     "target": lambda: {"type": ["string", "object"]},
-    "metrics": lambda: {"type": "array", "minItems": 1},
+    "judge_model": lambda: {"type": ["string", "object"]},
+    "metrics": lambda: {"type": "array"},
+    "judges": lambda: {"type": "array"},
 }
 
 

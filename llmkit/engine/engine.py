@@ -117,18 +117,21 @@ class Engine:
             if outcome is not None:
                 raise outcome
 
-    async def converse(self, lane: Lane, dialogue: Dialogue[T]) -> T:
+    async def converse(self, lane: Lane | Callable[[Request], Lane], dialogue: Dialogue[T]) -> T:
         """Drive a dialogue to its end and return its result.
 
-        The requests of one list are sent at the same time, as far as the limits allow. When some fail, the error of
-        the first in the list is thrown into the dialogue, which may catch it and go on.
+        ``lane`` is who answers, or a function that says so for each request. The requests of one list are sent at the
+        same time, as far as the limits allow. When some fail, the error of the first in the list is thrown into the
+        dialogue, which may catch it and go on.
         """
         try:
             requests = next(dialogue)
             while True:
                 try:
                     if len(requests) == 1:
-                        responses = [await self.call(lane, requests[0])]
+                        responses = [
+                            await self.call(lane if isinstance(lane, Lane) else lane(requests[0]), requests[0])
+                        ]
                     else:
                         responses = await self._together(lane, requests)
                 except RequestError as error:
@@ -241,8 +244,9 @@ class Engine:
             del self._flights[key]
             flight.set_result(outcome)
 
-    async def _together(self, lane: Lane, requests: list[Request]) -> list[Response]:
-        outcomes = await asyncio.gather(*(self.call(lane, request) for request in requests), return_exceptions=True)
+    async def _together(self, lane: Lane | Callable[[Request], Lane], requests: list[Request]) -> list[Response]:
+        calls = [self.call(lane if isinstance(lane, Lane) else lane(request), request) for request in requests]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if errors:
             raise next((error for error in errors if not isinstance(error, RequestError)), errors[0])

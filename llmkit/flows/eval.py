@@ -3,72 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, aclosing, closing, suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, aclosing, closing
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from llmkit.config import EvalConfig
-from llmkit.engine import Engine, Event, Interrupted
+from llmkit.engine import Engine, Interrupted
 from llmkit.errors import BudgetError, DataError, LlmkitError, Problem, RequestError, UsageError
 from llmkit.flows.ask import Asker
 from llmkit.flows.ask_choices import ChoiceAsker
+from llmkit.flows.judging import Bench
+from llmkit.flows.loop import heed_signals_as_before, run_loop, stop_on_signals
 from llmkit.flows.manifest import first_manifest, last_manifest
+from llmkit.flows.options import Options, Started, Warned, cache_path, tell
+from llmkit.flows.ready import ready
 from llmkit.flows.recorded_run import RecordedRun
 from llmkit.flows.recorder import Recorder
 from llmkit.flows.rows import checked_rows
 from llmkit.flows.setup import Setup, prepare
 from llmkit.report.markdown import markdown_report
 from llmkit.store import Journal, ResponseCache, RunFolder, Status, at, new_or_resumed
-from llmkit.types import Failure, Output, Run, Sample
+from llmkit.types import Failure, Judgment, Output, Run, Sample
 
-CACHE_PATH = Path(".llmkit") / "responses.sqlite"
+T = TypeVar("T")
 
 _BREATH = 0.01
 """Seconds of scoring at a stretch: while rows are scored, answers in flight wait to be read, and time out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Started(Event):
-    """A run folder was opened, new or resumed."""
-
-    path: Path
-    resumed: bool
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Warned(Event):
-    """Something went wrong that does not touch the results."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to run, as opposed to what to measure; nothing here changes a score.
-
-    Attributes:
-        out: An exact run folder; None makes one under the config's ``out``.
-        overwrite: Replace whatever run lies in ``out``.
-        outputs: An earlier run whose answers are scored again; the target is not asked.
-        cache: Whether the response cache is used at all.
-        refresh: Ask anew and put the answers into the cache.
-        observe: Called with every event; quick, never raises.
-        catch_signals: Turn Ctrl-C and SIGTERM into a clean stop (only from the main thread).
-    """
-
-    out: Path | None = None
-    overwrite: bool = False
-    outputs: Path | None = None
-    cache: bool = True
-    refresh: bool = False
-    observe: Callable[[Event], None] | None = None
-    catch_signals: bool = False
 
 
 def run_eval(
@@ -94,6 +58,7 @@ def run_eval(
 
 def run_prepared(setup: Setup, chosen: Options) -> Run:
     """Run what `prepare` made ready; see `run_eval`."""
+    setup = ready(setup, chosen)
     with ExitStack() as stack:
         earlier = _earlier(setup, chosen)
         folder = stack.enter_context(_folder(setup, chosen))
@@ -101,9 +66,9 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
         manifest = first_manifest(setup, resumed=folder.resumed)
         folder.begin(manifest, setup.config.resolved_yaml())
         recorder = Recorder(setup, folder, chosen.observe)
-        _tell(chosen, Started(folder.path, folder.resumed, recorder.total))
+        tell(chosen, Started(folder.path, folder.resumed, recorder.total))
         try:
-            usage = _collect(setup, chosen, folder, recorder) if earlier is None else _collect_again(earlier, recorder)
+            usage = _collect(setup, chosen, folder, recorder, earlier)
             recorder.score_in_batches()
         except BaseException as error:
             _close_unfinished(folder, recorder, error)
@@ -128,16 +93,17 @@ def _earlier(setup: Setup, options: Options) -> RecordedRun | None:
     return earlier
 
 
-def _collect_again(earlier: RecordedRun, recorder: Recorder) -> dict[str, Any]:
-    """Fill the recorder from an earlier run."""
-    for sample, output in earlier.pairs():
-        recorder.take(sample, output)
-        recorder.tell(0.0, 0)
-    return {"rescored": str(earlier.path)}
-
-
-def _collect(setup: Setup, options: Options, folder: RunFolder, recorder: Recorder) -> dict[str, Any]:
-    """Fill the recorder from the target; return what it took."""
+def _collect(
+    setup: Setup, options: Options, folder: RunFolder, recorder: Recorder, earlier: RecordedRun | None
+) -> dict[str, Any]:
+    """Fill the recorder from the target, or from an earlier run, and from the judges; return what it took."""
+    for warning in setup.warnings:
+        tell(options, Warned(warning))
+    if earlier is not None and not setup.seats:
+        for sample, output in earlier.pairs():
+            recorder.take(sample, output)
+            recorder.tell(0.0, 0)
+        return {"rescored": str(earlier.path)}
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder.journal_path)))
         path = cache_path(setup, options)
@@ -151,12 +117,14 @@ def _collect(setup: Setup, options: Options, folder: RunFolder, recorder: Record
             seed=setup.config.seed,
             observe=options.observe,
         )
-        run_loop(_ask_all(setup, engine, recorder, options))
+        run_loop(_ask_all(setup, engine, recorder, options, earlier))
         recorder.require_an_answer()
-    _refuse_strangers(setup)
+    if earlier is None:
+        _refuse_strangers(setup)
     for warning in _warnings(setup, cache):
-        _tell(options, Warned(warning))
-    return engine.usage.as_dict()
+        tell(options, Warned(warning))
+    rescored = {} if earlier is None else {"rescored": str(earlier.path)}
+    return {**rescored, **engine.usage.as_dict()}
 
 
 def _refuse_strangers(setup: Setup) -> None:
@@ -167,36 +135,86 @@ def _refuse_strangers(setup: Setup) -> None:
         raise DataError(problems=[setup.config.placed(Problem(message, key="target", hint=hint))])
 
 
-async def _ask_all(setup: Setup, engine: Engine, recorder: Recorder, options: Options) -> None:
-    lane = engine.lane(setup.target, setup.target_identity)
-    asker = asker_of(setup)
-
-    async def answer(task: tuple[Sample, int]) -> tuple[Sample, Output]:
-        sample, repeat = task
-        try:
-            return sample, await engine.converse(lane, asker.dialogue(sample, repeat))
-        except RequestError as error:
-            return sample, Output(sample.id, None, repeat, error=failure(error))
-
+async def _ask_all(
+    setup: Setup, engine: Engine, recorder: Recorder, options: Options, earlier: RecordedRun | None
+) -> None:
+    """Ask the target, or read its answers in an earlier run, and let the judges judge; record all of it."""
+    bench = Bench(setup.seats, engine)
     if options.catch_signals:
-        _stop_on_signals(engine)
+        stop_on_signals(engine)
     try:
-        async with aclosing(engine.map(answer, tasks(setup))) as answers:  # no worker outlives the target's connections
-            breath = time.perf_counter()
-            async for sample, output in answers:
-                recorder.take(sample, output)
-                recorder.tell(engine.usage.cost, engine.usage.tokens_in + engine.usage.tokens_out)
-                if time.perf_counter() - breath > _BREATH:
-                    await asyncio.sleep(0)
-                    breath = time.perf_counter()
+        if earlier is None:
+            await _record(engine, recorder, tasks(setup), answerer(setup, engine, bench))
+        else:
+            await _record(engine, recorder, earlier.pairs(), _rejudged(bench))
+        if recorder.judges_together:
+            await _record_together(setup, engine, recorder, bench)
     except asyncio.CancelledError:
         if options.catch_signals and engine.halted is not None:  # the second Ctrl-C
             raise engine.halted from None
         raise
     finally:
         if options.catch_signals:
-            _heed_signals_as_before()
-        await setup.target.aclose()
+            heed_signals_as_before()
+        await bench.aclose()
+        if earlier is None:
+            await setup.target.aclose()
+
+
+Judged = tuple[Sample, Output, dict[str, Judgment]]
+
+
+def answerer(setup: Setup, engine: Engine, bench: Bench) -> Callable[[tuple[Sample, int]], Awaitable[Judged]]:
+    """Return what makes of a sample and a repeat its output and what the judges say of it."""
+    lane = bench.lane(setup.target, setup.target_identity)
+    asker = asker_of(setup)
+
+    async def answer(task: tuple[Sample, int]) -> Judged:
+        sample, repeat = task
+        try:
+            output = await engine.converse(lane, asker.dialogue(sample, repeat))
+        except RequestError as error:
+            output = Output(sample.id, None, repeat, error=failure(error))
+        return sample, output, await bench.judge(sample, output)
+
+    return answer
+
+
+def _rejudged(bench: Bench) -> Callable[[tuple[Sample, Output]], Awaitable[Judged]]:
+    async def judged(pair: tuple[Sample, Output]) -> Judged:
+        return (*pair, await bench.judge(*pair))
+
+    return judged
+
+
+async def _record(
+    engine: Engine, recorder: Recorder, items: Iterable[T], answer: Callable[[T], Awaitable[Judged]]
+) -> None:
+    async with aclosing(engine.map(answer, items)) as answers:  # no worker outlives the target's connections
+        breath = time.perf_counter()
+        async for sample, output, judgments in answers:
+            recorder.take(sample, output, judgments)
+            recorder.tell(engine.usage.cost, engine.usage.tokens_in + engine.usage.tokens_out)
+            if time.perf_counter() - breath > _BREATH:
+                await asyncio.sleep(0)
+                breath = time.perf_counter()
+
+
+async def _record_together(setup: Setup, engine: Engine, recorder: Recorder, bench: Bench) -> None:
+    """Let judges that look at all repeats of a sample at once judge, now that all answers are in."""
+    repeats = setup.config.repeats
+
+    async def judged(group: list[tuple[Sample, Output]]) -> tuple[Sample, list[Output], dict[str, Judgment]]:
+        sample, outputs = group[0][0], [output for _, output in group]
+        return sample, outputs, await bench.judge_together(sample, outputs)
+
+    pairs = recorder.recorded()
+    groups = iter(lambda: list(islice(pairs, repeats)), [])
+    row = 0
+    async with aclosing(engine.map(judged, groups)) as found:
+        async for sample, outputs, judgments in found:
+            recorder.take_together(row, sample, outputs, judgments)
+            row += repeats
 
 
 def tasks(setup: Setup) -> Iterator[tuple[Sample, int]]:
@@ -232,76 +250,6 @@ def failure(error: RequestError) -> Failure:
     return Failure(error.kind, str(error), status=error.status, attempts=error.attempts)
 
 
-def run_loop(work: Awaitable[None]) -> None:
-    """Run a coroutine to its end, also from a notebook whose own loop is running; uvloop where installed."""
-    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = []
-
-    async def main() -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        running.append((asyncio.get_running_loop(), task))
-        await work
-
-    factory = _loop_factory()
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(main())
-        return
-    from concurrent.futures import ThreadPoolExecutor
-
-    def elsewhere() -> None:
-        with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(main())
-
-    with ThreadPoolExecutor(1) as pool:
-        try:
-            pool.submit(elsewhere).result()
-        except KeyboardInterrupt:  # the pool waits for its thread, so tell it
-            for loop, task in running:
-                with suppress(RuntimeError):  # it has just ended
-                    loop.call_soon_threadsafe(task.cancel)
-            raise
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return made
-
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-def _stop_on_signals(engine: Engine) -> None:
-    """First Ctrl-C: finish what is in flight. Second: drop it; the journal still holds what was answered."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-    assert task is not None
-    asked_before = False
-
-    def on_signal() -> None:
-        nonlocal asked_before
-        if asked_before:
-            task.cancel()
-        asked_before = True
-        engine.stop()
-
-    with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
-        for number in SIGNALS:
-            loop.add_signal_handler(number, on_signal)
-
-
-def _heed_signals_as_before() -> None:
-    with suppress(NotImplementedError, RuntimeError, ValueError):
-        for number in SIGNALS:
-            asyncio.get_running_loop().remove_signal_handler(number)
-
-
 def _close_unfinished(folder: RunFolder, recorder: Recorder, error: BaseException) -> None:
     """Keep what is there and say why it is not finished; never hide the error that brought us here."""
     status: Status = "failed"
@@ -319,25 +267,12 @@ def _close_unfinished(folder: RunFolder, recorder: Recorder, error: BaseExceptio
         error.add_note(str(closing))
 
 
-def _tell(options: Options, event: Event) -> None:
-    if options.observe is not None:
-        options.observe(event)
-
-
 def _warnings(setup: Setup, cache: ResponseCache | None) -> Iterator[str]:
     if cache is not None:
         yield from cache.warnings
     unmatched = getattr(setup.target, "unmatched", 0)
     if unmatched:
         yield f"{unmatched:,} recorded answers belong to no row of {setup.census.source}"
-
-
-def cache_path(setup: Setup, options: Options) -> Path | None:
-    """Return where the response cache is, or None where the user, the config or the target wants none."""
-    wanted = setup.config.engine.cache
-    if not options.cache or wanted is False or not getattr(setup.target, "cacheable", False):
-        return None
-    return CACHE_PATH if isinstance(wanted, bool) else setup.config.base / wanted
 
 
 def _folder(setup: Setup, options: Options) -> RunFolder:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
+from functools import reduce
 
 from llmkit.engine import ANSWER, Engine, Lane, Plan
 from llmkit.flows.ask_choices import ChoiceAsker
-from llmkit.flows.eval import Options, asker_of, cache_path, tasks
+from llmkit.flows.eval import asker_of, tasks
+from llmkit.flows.judging import OPPONENT, Bench, Seat
+from llmkit.flows.options import Options, cache_path
 from llmkit.flows.setup import Setup
 from llmkit.store import ResponseCache
-from llmkit.types import Request, Response
+from llmkit.types import Output, Request, Response, Sample
 
 _UNKNOWN = "?" * 4 * ANSWER
 
@@ -19,15 +23,23 @@ def plan_eval(setup: Setup, options: Options | None = None) -> Plan:
     """Return what running ``setup`` would ask: requests, tokens and cost, and the share that is cached.
 
     A further turn of a conversation is asked after an answer that may not be known; it is then counted with an answer
-    of the length that estimates give one.
+    of the length that estimates give one. So are the questions of judges, of which the first for each output are
+    counted: whether there are more depends on what is answered.
     """
     chosen = options or Options()
     with ExitStack() as stack:
         path = cache_path(setup, chosen)
         cache = stack.enter_context(closing(ResponseCache(path))) if path is not None and path.exists() else None
         engine = Engine(setup.settings, cache=cache, refresh=chosen.refresh, prices=setup.prices)
-        lane = engine.lane(setup.target, setup.target_identity)
-        return engine.plan(lane, _requests(setup, engine, lane))
+        bench = Bench(setup.seats, engine)
+        plans = []
+        if setup.target is not None and chosen.outputs is None:
+            lane = bench.lane(setup.target, setup.target_identity)
+            plans.append(engine.plan(lane, _requests(setup, engine, lane)))
+        for seat in _asking(setup.seats):
+            assert seat.model is not None
+            plans.append(engine.plan(bench.lanes[seat.model.identity], _questions(setup, seat)))
+        return reduce(_sum, plans, Plan(0, 0, 0, 0, 0, 0, 0.0))
 
 
 def _requests(setup: Setup, engine: Engine, lane: Lane) -> Iterator[Request]:
@@ -46,3 +58,40 @@ def _requests(setup: Setup, engine: Engine, lane: Lane) -> Iterator[Request]:
                 known = engine.remembered(lane, request)
                 [request] = dialogue.send([known or Response(text=_UNKNOWN)])
                 yield request
+
+
+def _asking(seats: Sequence[Seat]) -> Iterator[Seat]:
+    """Yield every seat that asks: of a jury its members."""
+    for seat in seats:
+        if seat.members:
+            yield from _asking(seat.members)
+        else:
+            yield seat
+
+
+def _questions(setup: Setup, seat: Seat) -> Iterator[Request]:
+    """Yield what a judge asks first of each output."""
+    waiting: list[Output] = []
+    for sample, repeat in tasks(setup):
+        output = Output(sample.id, _UNKNOWN, repeat, Response(text=f"{_UNKNOWN} {repeat}"))
+        waiting.append(output)
+        if seat.over_repeats and len(waiting) < setup.config.repeats:
+            continue
+        outputs, waiting = waiting, []
+        judge = seat.judge
+        row = _with_unknown(seat, sample)
+        dialogue = judge.judge_over(row, outputs) if seat.over_repeats else judge.judge(row, output)  # type: ignore[attr-defined]
+        with closing(dialogue):
+            yield from (request for request in next(dialogue, ()) if request.kind != "embedding")
+
+
+def _with_unknown(seat: Seat, sample: Sample) -> Sample:
+    if seat.opponents is None:
+        return sample
+    return replace(sample, meta={**sample.meta, OPPONENT: _UNKNOWN})
+
+
+def _sum(one: Plan, other: Plan) -> Plan:
+    cost = None if one.cost is None or other.cost is None else one.cost + other.cost
+    counts = ("requests", "cached", "journaled", "shared", "tokens_in", "tokens_out")
+    return Plan(**{name: getattr(one, name) + getattr(other, name) for name in counts}, cost=cost)

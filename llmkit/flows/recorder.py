@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -17,7 +17,9 @@ from llmkit.flows.setup import Setup
 from llmkit.flows.summarise import Design, summarise
 from llmkit.flows.tally import Codes, Tally
 from llmkit.store import RunFolder
-from llmkit.types import Output, Sample, SampleRow, Score
+from llmkit.types import Judgment, Output, Sample, SampleRow, Score, Transcript
+
+_NONE: Mapping[str, Judgment] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +43,27 @@ class Recorder:
         self.done = 0
         self.errors: Counter[str] = Counter()
         self._first_failure = ""
-        self.tallies = [Tally(name, metric) for name, metric in setup.metrics.items()]
-        self._batched = [tally for tally in self.tallies if tally.batch]
-        self._together = [tally for tally in self.tallies if tally.over_repeats and not tally.batch]
-        self._one_by_one = [tally for tally in self.tallies if not tally.batch and not tally.over_repeats]
+        metrics = [Tally(name, metric) for name, metric in setup.metrics.items()]
+        judges = [Tally(seat.name, seat.judge, seat.makers) for seat in setup.seats]
+        self.tallies = [*metrics, *judges]
+        self._batched = [tally for tally in metrics if tally.batch]
+        self._together = [tally for tally in metrics if tally.over_repeats and not tally.batch]
+        self._one_by_one = [tally for tally in metrics if not tally.batch and not tally.over_repeats]
+        self._judged = [tally for tally in judges if not tally.over_repeats]
+        self._judged_together = [tally for tally in judges if tally.over_repeats]
         self._repeats: list[Output] = []
-        self.examples = Examples(self._one_by_one)
+        self.examples = Examples([*self._one_by_one, *self._judged])
         self.slices = [Codes(field) for field in config.slices]
         self.clusters = Codes(config.cluster) if config.cluster else None
         self._folder = folder
         self._samples = folder.samples_writer()
         self._outputs = folder.outputs_writer()
         self._scores = folder.scores_writer()
+        self._transcripts = folder.transcripts_writer() if judges else None
         self._observe = observe
 
-    def take(self, sample: Sample, output: Output) -> None:
-        """Record the next output of the run."""
+    def take(self, sample: Sample, output: Output, judgments: Mapping[str, Judgment] = _NONE) -> None:
+        """Record the next output of the run, and what the judges that look at single outputs said of it."""
         row = self.done
         if not output.repeat:
             self._samples.write(SampleRow(sample, row_digest(sample)))
@@ -67,6 +74,7 @@ class Recorder:
         scores = [tally.add(row, sample, output) for tally in self._one_by_one]
         if self._together:
             scores += self._over_repeats(row, sample, output)
+        scores += self._verdicts(self._judged, row, sample, output, judgments)
         for score in scores:
             self._scores.write(score)
         self.examples.look(row, sample, output, scores)
@@ -75,6 +83,26 @@ class Recorder:
         if self.clusters is not None:
             self.clusters.add(sample)
         self.done += 1
+
+    def take_together(
+        self, row: int, sample: Sample, outputs: Sequence[Output], judgments: Mapping[str, Judgment]
+    ) -> None:
+        """Record what judges said of all repeats of a sample; ``row`` is that of the first."""
+        for score in self._verdicts(self._judged_together, row, sample, outputs[0], judgments):
+            self._scores.write(score)
+
+    def _verdicts(
+        self, tallies: Sequence[Tally], row: int, sample: Sample, output: Output, judgments: Mapping[str, Judgment]
+    ) -> list[Score]:
+        for name, judgment in judgments.items():
+            if judgment.exchanges and self._transcripts is not None:
+                self._transcripts.write(Transcript(sample.id, name, judgment.exchanges, output.repeat))
+        return [tally.add_judgment(row, sample, output, judgments.get(tally.name)) for tally in tallies]
+
+    @property
+    def judges_together(self) -> bool:
+        """Whether some judge looks at all repeats of a sample at once."""
+        return bool(self._judged_together)
 
     @property
     def answered(self) -> int:
@@ -102,13 +130,15 @@ class Recorder:
         outputs, self._repeats = self._repeats, []
         return [tally.add_repeats(row - repeats + 1, sample, outputs) for tally in self._together]
 
+    def recorded(self) -> Iterator[tuple[Sample, Output]]:
+        """Yield every output of the run again, read back from its folder; call it after the last `take`."""
+        self._outputs.close()
+        return RecordedRun(self._folder.path, self.setup, allow_unfinished=True).pairs()
+
     def score_in_batches(self) -> None:
         """Score what is quicker in batches: after all answers are in, read back from the run folder."""
-        if not self._batched:
-            return
-        self._outputs.close()
         for tally in self._batched:
-            pairs = RecordedRun(self._folder.path, self.setup, allow_unfinished=True).pairs()
+            pairs = self.recorded()
             repeats = self.setup.config.repeats if tally.over_repeats else 1
             row = 0
             while window := list(islice(pairs, max(1, tally.batch // repeats) * repeats)):
@@ -135,6 +165,8 @@ class Recorder:
         self._samples.close()
         self._outputs.close()
         self._scores.close()
+        if self._transcripts is not None:
+            self._transcripts.close()
 
     def summary(self) -> dict[str, Any]:
         """Return the summary of everything taken."""

@@ -15,9 +15,11 @@ from llmkit.engine import PriceBook, Settings
 from llmkit.errors import ConfigError, DataError, Problem, UsageError
 from llmkit.flows.ask_choices import ChoiceShots, choice_shots
 from llmkit.flows.fit import choice_problems, metric_problems, row_problems, target_problems
+from llmkit.flows.judging import Seat
+from llmkit.flows.seating import check_judges, seated, self_judging
 from llmkit.hashing import digest
 from llmkit.prompts import Template
-from llmkit.protocols import Dataset, Metric, Provider
+from llmkit.protocols import Dataset, Judge, Metric, Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Setup:
     settings: Settings
     prices: PriceBook
     choice_shots: ChoiceShots | None = None
+    seats: Sequence[Seat] = ()
+    warnings: Sequence[str] = ()
 
     @property
     def target_identity(self) -> str:
@@ -46,7 +50,10 @@ class Setup:
         """What two runs must share to be compared: the rows, the scorers, the repeats."""
         return {
             "dataset": self.census.fingerprint,
-            "scorers": {name: f"{name}|{metric.signature}" for name, metric in self.metrics.items()},
+            "scorers": {
+                **{name: f"{name}|{metric.signature}" for name, metric in self.metrics.items()},
+                **{seat.name: f"{seat.name}|{seat.signature}" for seat in self.seats},
+            },
             "repeats": self.config.repeats,
             "cluster": self.config.cluster,
         }
@@ -92,17 +99,21 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
     registry.load_plugins(cfg.plugin_paths)
     problems: list[Problem] = list(choice_problems(cfg))
     metrics = _metrics(cfg, problems)
+    seats = seated(cfg, problems, taken=metrics)
     target, target_name = _target(cfg, problems, rescoring=rescoring)
     template = _collected(problems, lambda: Template.from_source(_prompt(cfg), base=cfg.base))
     prices = _collected(problems, lambda: PriceBook.load(*cfg.price_paths))
     if problems:
         raise ConfigError(problems=[cfg.placed(problem) for problem in problems])
+    warnings = self_judging(cfg, target, seats)
     _check_target(cfg, target)
+    check_judges(cfg, seats)
     dataset = open_dataset(cfg.dataset_source, base=cfg.base)
     settings = _settings(cfg)
-    _check_price(cfg, target, prices, settings)
+    for asked in (target, *(model.provider for seat in seats for model in seat.models())):
+        _check_price(cfg, asked, prices, settings)
     counted = census(dataset, fields_needed=_fields_needed(cfg, template))
-    _check_rows(cfg, counted, metrics, target, template)
+    _check_rows(cfg, counted, {**metrics, **{seat.name: seat.judge for seat in seats}}, target, template)
     return Setup(
         config=cfg,
         dataset=dataset,
@@ -113,6 +124,8 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
         target=target,
         target_name=target_name,
         metrics=metrics,
+        seats=seats,
+        warnings=warnings,
         settings=settings,
         prices=prices,
     )
@@ -196,7 +209,7 @@ def _fields_needed(cfg: EvalConfig, template: Template) -> list[str]:
 
 
 def _check_rows(
-    cfg: EvalConfig, counted: Census, metrics: Mapping[str, Metric], target: Any, template: Template
+    cfg: EvalConfig, counted: Census, scorers: Mapping[str, Metric | Judge], target: Any, template: Template
 ) -> None:
     if counted.problems:
         raise DataError(counted.report(), counted.problems)
@@ -207,8 +220,8 @@ def _check_rows(
         *_lacking(counted, cfg.slices, "slices", some_may=True),
     ]
     needs: dict[str, list[str]] = {need: ["the target"] for need in getattr(target, "needs", ())}
-    for name, metric in metrics.items():
-        for need in metric.needs:
+    for name, scorer in scorers.items():
+        for need in scorer.needs:
             needs.setdefault(need, []).append(name)
     for need, who in needs.items():
         field = need.removeprefix("meta.")

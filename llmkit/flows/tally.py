@@ -9,12 +9,13 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from llmkit.datasets import field_getter
 from llmkit.errors import LlmkitError
-from llmkit.protocols import Metric
-from llmkit.types import Output, Sample, Score, Skipped
+from llmkit.protocols import Judge, Metric
+from llmkit.types import Failure, Judgment, Output, Sample, Score, Skipped
 
 NO_OUTPUT = "no output"
 _VARIES = -2
@@ -29,9 +30,10 @@ class Tally:
     errors that are the scorer's own, and not a missing output's.
     """
 
-    def __init__(self, name: str, metric: Metric) -> None:
+    def __init__(self, name: str, metric: Metric | Judge, makers: str = "") -> None:
         self.name = name
-        self.metric = metric
+        self.metric: Any = metric
+        self._makers = makers
         self.rows = array("I")
         self.columns: list[array[float]] = []
         self.vocabulary: list[dict[str, int]] = []
@@ -45,7 +47,8 @@ class Tally:
     @property
     def signature(self) -> str:
         """The metric's signature; it says how many references a row has, where all scored rows have as many."""
-        return self.metric.signature_for(self._references if self._references >= 0 else None)
+        own: str = self.metric.signature_for(self._references if self._references >= 0 else None)
+        return f"{own}|{self._makers}" if self._makers else own
 
     @property
     def over_repeats(self) -> bool:
@@ -78,6 +81,19 @@ class Tally:
             return self._unscored(output, "error", self._fault(error))
         return self._count(row, sample, output, stats)
 
+    def add_judgment(self, row: int, sample: Sample, output: Output, judgment: Judgment | None) -> Score:
+        """Count what a judge said of an output; None where nobody asked it, because there is no output."""
+        if judgment is None:
+            kind = output.error.kind if output.error is not None else "unknown"
+            return self._unscored(output, "error", f"{NO_OUTPUT}: {kind}")
+        stats = judgment.stats
+        if isinstance(stats, Failure):
+            return self._unscored(
+                output, "error", f"{stats.kind}: {stats.message}", counted=f"no verdict: {stats.kind}"
+            )
+        score = self._count(row, sample, output, stats)
+        return replace(score, reason=judgment.reason) if judgment.reason and score.status == "ok" else score
+
     def add_repeats(self, row: int, sample: Sample, outputs: Sequence[Output]) -> Score:
         """Score all repeats of a sample together, for a metric that is ``over_repeats``."""
         return self.add_repeats_batch([row], [(sample, outputs)])[0]
@@ -87,7 +103,7 @@ class Tally:
         answered = [group for group in groups if any(output.error is None for output in group[1])]
         many = getattr(self.metric, "stats_over_many", None) if self.batch else None
         try:
-            every = many(answered) if many else [self.metric.stats_over(*group) for group in answered]  # type: ignore[attr-defined]
+            every = many(answered) if many else [self.metric.stats_over(*group) for group in answered]
             found = iter(every)
         except LlmkitError:
             raise
@@ -103,7 +119,7 @@ class Tally:
         """Score many outputs at once, for a metric that is quicker that way."""
         answered = [(sample, output) for sample, output in pairs if output.error is None]
         try:
-            found = iter(self.metric.stats_many(answered) if answered else ())  # type: ignore[attr-defined]
+            found = iter(self.metric.stats_many(answered) if answered else ())
         except LlmkitError:
             raise
         except Exception as error:  # noqa: BLE001 - as above
@@ -175,14 +191,16 @@ class Tally:
     def _fault(self, error: Exception) -> str:
         return f"{self.name} failed: {type(error).__name__}: {error}"
 
-    def _unscored(self, output: Output, status: Any, reason: str) -> Score:
+    def _unscored(self, output: Output, status: Any, reason: str, counted: str = "") -> Score:
+        """Count an output without a score; ``counted`` is its reason without what differs from row to row."""
         if status == "error":
             self.errors += 1
         else:
             self.skipped += 1
-        _remember(self.reasons, reason)
+        counted = counted or reason
+        _remember(self.reasons, counted)
         if status == "error" and not reason.startswith(NO_OUTPUT):
-            _remember(self.faults, reason)
+            _remember(self.faults, counted)
         return Score(output.sample_id, self.name, None, status=status, reason=reason, repeat=output.repeat)
 
     def _append(self, row: int, stats: Sequence[float | str]) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any, ClassVar, Literal, Protocol
+from urllib.parse import urlsplit
 
 from llmkit.errors import ConfigError, Problem
 from llmkit.hashing import canonical_json, digest
@@ -187,6 +188,12 @@ class Openai:
                 if value != default:
                     kept[f.name] = value
         return f"openai:{canonical_json(kept)}"
+
+    @property
+    def enforces_schemas(self) -> bool:
+        """Whether the endpoint is known to hold answers to a JSON Schema (``response_format``): OpenAI's own."""
+        host = urlsplit(given_address(self.base_url)).hostname or ""
+        return self.api == "chat" and (host == "api.openai.com" or host.endswith(".api.openai.com"))
 
     def check(self) -> None:
         """Resolve endpoint and key, so that a missing one is known before the first request. Sends nothing.

@@ -55,6 +55,7 @@ class Python:
     cacheable: ClassVar[bool] = False
     journaled: ClassVar[bool] = True
     wants_sample: ClassVar[bool] = True
+    answers_messages: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Import the function, so that what is wrong with it is said before anything is asked."""

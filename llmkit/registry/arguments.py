@@ -89,8 +89,9 @@ def explicit(kind: str, written: Written) -> dict[str, dict[str, Any]]:
 
 
 def fields(cls: type) -> dict[str, dataclasses.Field[Any]]:
-    """Return the fields that a user may set: the constructor's."""
-    return {f.name: f for f in dataclasses.fields(cls) if f.init and not f.name.startswith("_")}
+    """Return the fields that a user may set: the constructor's, those first that need no keyword."""
+    found = [f for f in dataclasses.fields(cls) if f.init and not f.name.startswith("_")]
+    return {f.name: f for f in sorted(found, key=lambda f: f.kw_only is True)}
 
 
 @cache

@@ -14,7 +14,12 @@ from typing import Any, TypeVar
 from llmkit.errors import ConfigError, Problem
 from llmkit.spec import NAME
 
-KINDS: Mapping[str, str] = {"metrics": "metric", "perturbations": "perturbation", "providers": "provider"}
+KINDS: Mapping[str, str] = {
+    "judges": "judge",
+    "metrics": "metric",
+    "perturbations": "perturbation",
+    "providers": "provider",
+}
 """Plug-in kinds and the word for one of each. A kind is a package of the house and an entry-point group
 ``llmkit.<kind>``; a new kind is one more entry here."""
 
@@ -44,6 +49,11 @@ def register(kind: str, name: str) -> Callable[[C], C]:
         return cls
 
     return decorate
+
+
+def judge(name: str) -> Callable[[C], C]:
+    """Register a judge class under ``name``."""
+    return register("judges", name)
 
 
 def metric(name: str) -> Callable[[C], C]:

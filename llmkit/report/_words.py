@@ -89,7 +89,7 @@ def arrow(entry: Mapping[str, Any]) -> str:
 def spent(manifest: Mapping[str, Any]) -> str:
     """Return one line on requests, tokens, cost and time."""
     usage = manifest.get("usage", {})
-    if "rescored" in usage:
+    if "rescored" in usage and not usage.get("sent"):
         return f"scored again from {usage['rescored']}; nothing was asked"
     parts = [plural(int(usage.get("sent", 0)), "request")]
     for key, word in (("from_cache", "from the cache"), ("from_journal", "from before"), ("retries", "retried")):

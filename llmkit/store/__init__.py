@@ -1,5 +1,6 @@
 """What lies on disk: run folders, the journal, the response cache, locks."""
 
+from llmkit.store.files import write_text
 from llmkit.store.git_state import git_state
 from llmkit.store.journal import Journal
 from llmkit.store.lock import FolderLock
@@ -21,4 +22,5 @@ __all__ = [
     "git_state",
     "new_or_resumed",
     "open_run",
+    "write_text",
 ]

@@ -56,6 +56,15 @@ def write_atomic(path: Path, text: str) -> None:
     sync_folder(path.parent)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Replace a file of the user's by ``text`` as `write_atomic` does, making the folders that it needs."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(error, path) from error
+    write_atomic(path, text)
+
+
 def sync_folder(path: Path) -> None:
     """Make the names in a folder survive a power cut, where the system can do that."""
     with contextlib.suppress(OSError):  # Windows cannot open a folder; some network disks refuse the call

@@ -337,11 +337,27 @@ def transcript_to_dict(transcript: Transcript) -> dict[str, Any]:
     row: dict[str, Any] = {"sample_id": transcript.sample_id, "scorer": transcript.scorer}
     if transcript.repeat:
         row["repeat"] = transcript.repeat
-    row["exchanges"] = [{"messages": item.messages, "text": item.text} for item in transcript.exchanges]
+    row["exchanges"] = [_exchange_to_dict(item) for item in transcript.exchanges]
+    return row
+
+
+def _exchange_to_dict(exchange: Exchange) -> dict[str, Any]:
+    row: dict[str, Any] = {"messages": exchange.messages, "text": exchange.text}
+    if exchange.latency:
+        row["latency"] = exchange.latency
+    if exchange.model:
+        row["model"] = exchange.model
+    if exchange.cost is not None:
+        row["cost"] = exchange.cost
     return row
 
 
 def transcript_from_dict(row: Mapping[str, Any]) -> Transcript:
     """Return the transcript of `transcript_to_dict`. Raises KeyError or TypeError where the row is not one."""
-    exchanges = tuple(Exchange(tuple(item["messages"]), item["text"]) for item in row["exchanges"])
+    exchanges = tuple(
+        Exchange(
+            tuple(item["messages"]), item["text"], item.get("latency", 0.0), item.get("cost"), item.get("model", "")
+        )
+        for item in row["exchanges"]
+    )
     return Transcript(row["sample_id"], row["scorer"], exchanges, row.get("repeat", 0))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from llmkit import Options, run_eval
-from llmkit.flows.eval import run_loop
+from llmkit.flows.loop import run_loop
 from llmkit.metrics import MeanMetric, metric
 from llmkit.types import Output, Sample
 

@@ -10,7 +10,8 @@ import pytest
 from llmkit.config import EvalConfig
 from llmkit.errors import DataError
 from llmkit.flows.ask import row_for_target
-from llmkit.flows.eval import Options, Warned, run_eval
+from llmkit.flows.eval import run_eval
+from llmkit.flows.options import Options, Warned
 from llmkit.types import Sample
 
 

@@ -41,7 +41,7 @@ def test_a_kill_before_the_first_row_leaves_a_folder_that_can_go_on(
         raise KeyboardInterrupt
 
     out = tmp_path / "run"
-    for name in ("first_manifest", "Recorder", "_tell"):
+    for name in ("first_manifest", "Recorder", "tell"):
         with monkeypatch.context() as patch:
             patch.setattr(flow, name, killed)
             with pytest.raises(KeyboardInterrupt):

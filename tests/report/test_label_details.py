@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from llmkit.flows.eval import Options, run_eval
+from llmkit.flows.eval import run_eval
+from llmkit.flows.options import Options
 from llmkit.report.terminal import print_report
 
 

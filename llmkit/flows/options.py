@@ -1,0 +1,66 @@
+"""How to run, as opposed to what to measure, and what an observer is told besides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmkit.engine import Event
+from llmkit.flows.setup import Setup
+
+CACHE_PATH = Path(".llmkit") / "responses.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Event):
+    """A run folder was opened, new or resumed."""
+
+    path: Path
+    resumed: bool
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warned(Event):
+    """Something went wrong that does not touch the results."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run, as opposed to what to measure; nothing here changes a score.
+
+    Attributes:
+        out: An exact run folder; None makes one under the config's ``out``.
+        overwrite: Replace whatever run lies in ``out``.
+        outputs: An earlier run whose answers are scored again; the target is not asked.
+        cache: Whether the response cache is used at all.
+        refresh: Ask anew and put the answers into the cache.
+        observe: Called with every event; quick, never raises.
+        catch_signals: Turn Ctrl-C and SIGTERM into a clean stop (only from the main thread).
+    """
+
+    out: Path | None = None
+    overwrite: bool = False
+    outputs: Path | None = None
+    cache: bool = True
+    refresh: bool = False
+    observe: Callable[[Event], None] | None = None
+    catch_signals: bool = False
+
+
+def tell(options: Options, event: Event) -> None:
+    """Tell the observer, where there is one."""
+    if options.observe is not None:
+        options.observe(event)
+
+
+def cache_path(setup: Setup, options: Options) -> Path | None:
+    """Return where the response cache is, or None where the user, the config or the target wants none."""
+    wanted = setup.config.engine.cache
+    asked = [setup.target, *(model.provider for seat in setup.seats for model in seat.models())]
+    if not options.cache or wanted is False or not any(getattr(one, "cacheable", False) for one in asked):
+        return None
+    return CACHE_PATH if isinstance(wanted, bool) else setup.config.base / wanted

@@ -1,0 +1,168 @@
+"""Judges inside a run: over HTTP, cached, resumed, paid once, and honest about what they did not say."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import bench, finish, llmkit, read_rows, results, served, start, until, write_config, write_rows
+from tests.fakeserver import Behaviour, FakeServer
+
+
+def verdict(body: Mapping[str, Any]) -> str:
+    """Answer as a judge where the question is a judge's, and as an echo elsewhere."""
+    text = str(body["messages"][-1]["content"])
+    if "Grade:" not in text:
+        return text
+    return "Right.\nGrade: 10" if text.count("question 0") >= 2 and "else" not in text else "Wrong.\nGrade: 1"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[FakeServer]:
+    with FakeServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: FakeServer) -> FakeServer:
+    running.reset(Behaviour(answer=verdict))
+    return running
+
+
+def judged(folder: Path, server: FakeServer, count: int = 10, **keys: Any) -> Path:
+    engine = {"cache": False, **keys.pop("engine", {})}
+    given = {"target": served(server.base_url), "judge_model": served(server.base_url, max_tokens=50)}
+    return bench(folder, count, **{**given, "judges": ["grade"], "metrics": None, "engine": engine, **keys})
+
+
+def test_every_answer_is_graded_and_what_was_said_is_kept(tmp_path: Path, server: FakeServer) -> None:
+    judged(tmp_path, server, metrics=["exact_match"])
+    done = llmkit("eval", "c.yaml", "--out", "run", "--format", "json", folder=tmp_path)
+    assert done.code == 0, done.err
+    grade = done.json["scores"]["grade"]
+    assert grade["value"] == pytest.approx((8 * 10 + 2 * 1) / 10)
+    assert grade["n"] == 10
+    assert "model:fake@" in grade["signature"]
+    assert done.json["scores"]["exact_match"]["value"] == 0.8
+    said = read_rows(tmp_path / "run" / "judgments.jsonl")
+    assert len(said) == 10
+    assert said[1]["exchanges"][0]["text"] == "Right.\nGrade: 10"
+    graded = [row for row in read_rows(tmp_path / "run" / "scores.jsonl") if row["scorer"] == "grade"]
+    assert all(row["reason"] for row in graded)
+
+
+def test_a_judge_that_is_killed_halfway_pays_only_what_is_missing(tmp_path: Path, server: FakeServer) -> None:
+    judged(tmp_path / "whole", server, 60)
+    assert llmkit("eval", "c.yaml", "--out", "run", folder=tmp_path / "whole").code == 0
+    server.reset(Behaviour(answer=verdict, latency=0.02, jitter=0.02))
+    judged(tmp_path / "cut", server, 60, engine={"max_concurrency": 4})
+    process = start(["eval", "c.yaml", "--out", "run"], tmp_path / "cut")
+    until(lambda: len(server.log()) > 50, process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    kept = len((tmp_path / "cut" / "run" / "journal.jsonl").read_text().splitlines())
+    server.reset(Behaviour(answer=verdict))
+    assert llmkit("eval", "c.yaml", "--out", "run", folder=tmp_path / "cut").code == 0
+    in_flight = 4  # requests of the killed process that the server still answers
+    assert kept > 40
+    assert len(server.log()) <= 120 - kept + in_flight
+    assert results(tmp_path / "cut" / "run") == results(tmp_path / "whole" / "run")
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path, server: FakeServer) -> None:
+    server.reset(Behaviour(answer=verdict, latency=0.05))
+    judged(tmp_path, server, 60, engine={"max_concurrency": 2})
+    process = start(["eval", "c.yaml", "--out", "run"], tmp_path)
+    until(lambda: len(server.log()) > 10, process)
+    process.send_signal(signal.SIGINT)
+    done = finish(process)
+    assert done.code == 130
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "interrupted"
+
+
+def test_verdicts_out_of_form_are_errors_with_the_raw_text_and_fail_the_coverage(
+    tmp_path: Path, server: FakeServer
+) -> None:
+    def sullen(body: Mapping[str, Any]) -> str:
+        text = str(body["messages"][-1]["content"])
+        return "I'd rather not." if "That cannot be used" in text or "question 0003" in text else verdict(body)
+
+    server.reset(Behaviour(answer=sullen))
+    judged(tmp_path, server)
+    done = llmkit("eval", "c.yaml", "--out", "run", "--format", "json", folder=tmp_path)
+    assert done.code == 3
+    grade = done.json["scores"]["grade"]
+    assert (grade["n"], grade["errors"], grade["coverage"]) == (9, 1, 0.9)
+    assert grade["faults"] == {"no verdict: off_form": 1}
+    [row] = [row for row in read_rows(tmp_path / "run" / "scores.jsonl") if row.get("status") == "error"]
+    assert "I'd rather not." in row["reason"]
+    assert "value" not in row
+
+
+def test_answers_of_an_earlier_run_are_judged_without_asking_the_target(tmp_path: Path, server: FakeServer) -> None:
+    judged(tmp_path, server, judges=None, metrics=["exact_match"])
+    assert llmkit("eval", "c.yaml", "--out", "first", folder=tmp_path).code == 0
+    server.reset(Behaviour(answer=verdict))
+    judged(tmp_path, server)
+    done = llmkit("eval", "c.yaml", "--outputs", "first", "--out", "second", "--format", "json", folder=tmp_path)
+    assert done.code == 0, done.err
+    assert len(server.log()) == 10
+    assert done.json["scores"]["grade"]["n"] == 10
+
+
+def test_a_dry_run_counts_the_judges_questions(tmp_path: Path, server: FakeServer) -> None:
+    judged(tmp_path, server, judges=["grade", {"grade": {"criteria": "brevity", "name": "brief"}}])
+    plan = llmkit("eval", "c.yaml", "--dry-run", "--format", "json", folder=tmp_path).json
+    assert plan["requests"] == 30
+    assert server.log() == []
+
+
+def test_a_judge_without_a_model_two_of_one_name_and_a_wrong_model_are_one_list_of_problems(tmp_path: Path) -> None:
+    write_rows(tmp_path / "set.jsonl", [{"id": "a", "input": "x"}])
+    write_config(
+        tmp_path,
+        metrics=None,
+        judges=[
+            "grade",
+            {"grade": {"model": {"openai": {"modl": "m"}}, "name": "two"}},
+            {"grade": {"model": "recorded"}},
+        ],
+    )
+    done = llmkit("eval", "c.yaml", folder=tmp_path)
+    assert done.code == 2
+    for part in ("no model to ask", "judge_model", "'modl'", "answers rows of an eval set"):
+        assert part in done.err, done.err
+    write_config(tmp_path, metrics=None, judges=["grade", "grade"], judge_model=served("http://localhost:1/v1"))
+    done = llmkit("eval", "c.yaml", folder=tmp_path)
+    assert done.code == 2
+    assert "two scorers would be listed as 'grade'" in done.err
+
+
+def test_a_judge_of_the_targets_own_family_is_warned_about_and_refused_on_demand(
+    tmp_path: Path, server: FakeServer
+) -> None:
+    kin = {
+        "target": served(server.base_url, model="llama-3-8b"),
+        "judge_model": served(server.base_url, model="Llama-2"),
+    }
+    bench(tmp_path, 3, metrics=None, judges=["grade"], **kin)
+    done = llmkit("eval", "c.yaml", "--no-cache", folder=tmp_path)
+    assert "of the target's family (Llama)" in done.err
+    bench(tmp_path, 3, metrics=None, judges=["grade"], forbid_self_judging=True, **kin)
+    done = llmkit("eval", "c.yaml", folder=tmp_path)
+    assert done.code == 2
+    assert "forbid_self_judging" in done.err
+
+
+def test_the_same_model_is_one_lane_and_one_question_is_paid_once(tmp_path: Path, server: FakeServer) -> None:
+    """Two repeats with one answer are one question to the judge."""
+    judged(tmp_path, server, 5, repeats=3, target="echo")
+    done = llmkit("eval", "c.yaml", "--format", "json", folder=tmp_path)
+    assert done.code == 0, done.err
+    assert len(server.log()) == 5
+    assert done.json["scores"]["grade"]["n"] == 15

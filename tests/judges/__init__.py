@@ -1,0 +1,1 @@
+"""Judges, fed by hand and over HTTP."""
