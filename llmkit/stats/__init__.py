@@ -19,9 +19,12 @@ from llmkit.stats.distributions import (
 from llmkit.stats.intervals import average_repeats, mean_estimate, quantile, wilson
 
 if TYPE_CHECKING:
+    from llmkit.stats.effects import mcnemar_p
     from llmkit.stats.means import bca_interval
     from llmkit.stats.multiplicity import adjust, benjamini_hochberg, holm
-    from llmkit.stats.paired import PairedResult, mcnemar_p, paired_difference
+    from llmkit.stats.paired import PairedResult, paired_difference
+    from llmkit.stats.paired_corpus import paired_totals
+    from llmkit.stats.paired_tables import paired_rows
     from llmkit.stats.power import (
         Noise,
         Plan,
@@ -37,9 +40,12 @@ if TYPE_CHECKING:
     from llmkit.stats.verdicts import Claim, Decision, decide, decide_all
 
 _HOMES = {
+    "effects": ("mcnemar_p",),
     "means": ("bca_interval",),
     "multiplicity": ("adjust", "benjamini_hochberg", "holm"),
-    "paired": ("PairedResult", "mcnemar_p", "paired_difference"),
+    "paired": ("PairedResult", "paired_difference"),
+    "paired_corpus": ("paired_totals",),
+    "paired_tables": ("paired_rows",),
     "power": (
         "Noise",
         "Plan",
@@ -84,6 +90,8 @@ __all__ = [
     "normal_cdf",
     "normal_quantile",
     "paired_difference",
+    "paired_rows",
+    "paired_totals",
     "plan_size",
     "quantile",
     "resamples_for",

@@ -67,19 +67,19 @@ def bootstrap_totals(
     n = len(rows)
     if n == 0:
         raise ValueError("a bootstrap needs at least one row")
-    _check_resamples(resamples, level)
+    check_resamples(resamples, level)
     point = float(value(rows.sum(axis=0, keepdims=True))[0])
     rng = np.random.default_rng(seed)
     unit = "rows"
     if clusters is not None:
         codes, count = dense_codes(np.asarray(clusters))
-        rows, unit = _sums(rows, codes, count), "clusters"
+        rows, unit = sums_by(rows, codes, count), "clusters"
     if len(rows) == 1:
         return _none(point, n, "one sample" if n == 1 else "one cluster", level)
     if len(rows) > MANY_ROWS:
         unit = f"{BLOCKS} blocks of {unit}"
-        rows = _sums(rows, _blocks(len(rows), rng), BLOCKS)
-    values = np.concatenate([value(counts @ rows) for counts in _draws(len(rows), resamples, rng)])
+        rows = sums_by(rows, random_blocks(len(rows), rng), BLOCKS)
+    values = np.concatenate([value(counts @ rows) for counts in drawn_counts(len(rows), resamples, rng)])
     return _percentiles(point, values, n, unit, level)
 
 
@@ -114,7 +114,7 @@ def bootstrap_rows(
     """
     import numpy as np
 
-    _check_resamples(resamples, level)
+    check_resamples(resamples, level)
     columns: list[Any] = [np.asarray(column, dtype=np.float64) for column in table.columns]
     n = len(columns[0]) if columns else 0
     if n == 0:
@@ -133,16 +133,16 @@ def bootstrap_rows(
         distinct, counts = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
         if len(distinct) <= min(n // 2, MANY_ROWS):
             small = Table(list(distinct.T), table.vocabulary)
-            sizes = _sizes(resamples, len(distinct))
+            sizes = chunk_sizes(resamples, len(distinct))
             parts = [many(small, rng.multinomial(n, counts / n, size=size).astype(np.float64)) for size in sizes]
             return _as_asked(metric, _percentiles(point, np.concatenate(parts), n, unit, level))
-    value_of = _weighted(table, columns, many, metric.value_of)
+    value_of = of_weights(table, columns, many, metric.value_of)
     if count > MANY_ROWS:
-        group = _blocks(count, rng, GROUPS)
+        group = random_blocks(count, rng, GROUPS)
         bounds = getattr(metric, "bounds", None) or (-inf, inf)
         groups = group if codes is None else group[codes]
         return _jackknife(point, value_of, groups, n, unit=unit, level=level, bounds=bounds)
-    draws = _draws(count, resamples, rng, width=n)
+    draws = drawn_counts(count, resamples, rng, width=n)
     parts = [value_of(weights if codes is None else weights[:, codes]) for weights in draws]
     return _as_asked(metric, _percentiles(point, np.concatenate(parts), n, unit, level))
 
@@ -157,7 +157,7 @@ def _as_asked(metric: Any, found: Estimate) -> Estimate:
     return replace(found, low=low, high=high, method=f"basic {found.method}")
 
 
-def _weighted(
+def of_weights(
     table: Table, columns: list[Any], many: Callable[..., Array] | None, value_of: Callable[[Table], float | None]
 ) -> Callable[[Array], Array]:
     """Return weights (m, n) -> values (m,) by whichever way the metric offers; NaN where there is no value."""
@@ -190,7 +190,7 @@ def _jackknife(
     values = np.concatenate([value_of((group != left_out).astype(np.float64)[None, :]) for left_out in range(GROUPS)])
     if np.isnan(values).any():
         return _none(point, n, f"undefined without some of {GROUPS} groups", level)
-    if _equal(float(values.min()), float(values.max())):
+    if alike(float(values.min()), float(values.max())):
         return _none(point, n, f"the same without any of {GROUPS} groups", level)
     residuals = values - values.mean()
     error = sqrt((GROUPS - 1) / GROUPS * float(residuals @ residuals))
@@ -199,14 +199,14 @@ def _jackknife(
     return Estimate(point, low, high, n, f"jackknife, {GROUPS} groups of {unit}", level)
 
 
-def _draws(n: int, resamples: int, rng: np.random.Generator, width: int | None = None) -> Iterator[Array]:
+def drawn_counts(n: int, resamples: int, rng: np.random.Generator, width: int | None = None) -> Iterator[Array]:
     """Yield counts of shape (m, n), in all ``resamples`` rows: how often each of n things is drawn in n draws.
 
     The stream of indices does not depend on the size of the chunks.
     """
     import numpy as np
 
-    for size in _sizes(resamples, max(n, width or 0)):
+    for size in chunk_sizes(resamples, max(n, width or 0)):
         indices = rng.integers(0, n, size=(size, n))
         counts = np.empty((size, n))
         for row in range(size):
@@ -214,20 +214,21 @@ def _draws(n: int, resamples: int, rng: np.random.Generator, width: int | None =
         yield counts
 
 
-def _sizes(resamples: int, width: int) -> list[int]:
+def chunk_sizes(resamples: int, width: int) -> list[int]:
     """Return how many resamples to hold at a time, each of ``width`` numbers."""
     chunk = max(1, _CHUNK_BYTES // (8 * width))
     return [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
 
 
-def _blocks(n: int, rng: np.random.Generator, count: int = BLOCKS) -> Array:
+def random_blocks(n: int, rng: np.random.Generator, count: int = BLOCKS) -> Array:
     """Return a random block number for each of n rows, the blocks as equal in size as they can be."""
     import numpy as np
 
     return rng.permutation(np.arange(n) % count)
 
 
-def _sums(rows: Array, codes: Array, count: int) -> Array:
+def sums_by(rows: Array, codes: Array, count: int) -> Array:
+    """Return the column sums of rows (n, k) by their codes, shape (count, k)."""
     import numpy as np
 
     return np.stack([np.bincount(codes, weights=column, minlength=count) for column in rows.T], axis=1)
@@ -240,7 +241,7 @@ def _percentiles(point: float, values: Array, n: int, unit: str, level: float) -
     undefined = len(values) - len(defined)
     if undefined * 2 > len(values):
         return _none(point, n, f"undefined in {undefined} of {len(values)} resamples", level)
-    if _equal(float(defined[0]), float(defined[-1])):
+    if alike(float(defined[0]), float(defined[-1])):
         return _none(point, n, "all resamples are equal", level)
     method = f"bootstrap, {len(values)} resamples" + ("" if unit == "rows" else f" of {unit}")
     if undefined:
@@ -249,7 +250,8 @@ def _percentiles(point: float, values: Array, n: int, unit: str, level: float) -
     return Estimate(point, float(defined[place]), float(defined[-1 - place]), n, method, level)
 
 
-def _equal(least: float, most: float) -> bool:
+def alike(least: float, most: float) -> bool:
+    """Return whether resampled values from ``least`` to ``most`` have no spread but rounding."""
     return most - least <= SAME * max(abs(least), abs(most))
 
 
@@ -257,7 +259,8 @@ def _none(point: float, n: int, why: str, level: float) -> Estimate:
     return Estimate(point, None, None, n, f"none: {why}", level)
 
 
-def _check_resamples(resamples: int, level: float) -> None:
+def check_resamples(resamples: int, level: float) -> None:
+    """Refuse so few resamples that none would lie outside the interval."""
     if not 0 < level < 1 or resamples * (1 - level) < 2 - 1e-9:
         raise ValueError(
             f"an interval at level {level} needs at least {2 / (1 - level):.0f} resamples, not {resamples}"

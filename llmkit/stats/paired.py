@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from llmkit.stats.curves import Curve, ScoreCurve, StudentCurve
-from llmkit.stats.distributions import binomial_cdf, binomial_pmf, normal_quantile
+from llmkit.stats.effects import cohen, mcnemar_p, odds_ratio
 from llmkit.stats.intervals import SAME, average_repeats, dense_codes, wilson
 from llmkit.stats.means import Interval, mean_curve
 from llmkit.stats.resampling import EXACT, flip_p
@@ -53,6 +53,7 @@ class PairedResult:
         binary: Whether every score was yes or no.
         effect: Cohen's d_z for means, the matched odds ratio (gained / lost) for yes/no; None where undefined.
         variance: Of a sample's difference, within (over repeats) and between samples; None without repeats.
+        p_bootstrap: For corpus values: the p of the paired bootstrap, as sacreBLEU prints it.
         curve: One-sided p of every possible difference; None where there is no interval.
     """
 
@@ -71,6 +72,7 @@ class PairedResult:
     binary: bool = False
     effect: Estimate | None = None
     variance: Variance | None = None
+    p_bootstrap: float | None = None
     curve: Curve | None = field(default=None, repr=False, compare=False)
 
 
@@ -162,7 +164,7 @@ def _compare(
         slack=found.slack,
         least_p=_least_p(found.units, plan.resamples, exact=binary and clusters is None),
         binary=binary and clusters is None,
-        effect=_odds_ratio(up, down, n, plan.level) if binary else _cohen(changes, value, n, plan.level),
+        effect=odds_ratio(up, down, n, plan.level) if binary else cohen(changes, value, n, plan.level),
         variance=variance,
         curve=found.curve,
     )
@@ -253,36 +255,6 @@ def _least_p(units: int, resamples: int, *, exact: bool) -> float:
     if exact:
         return 0.5**units
     return min(1.0, 2 * 0.5**units) if units <= EXACT else 1 / (resamples + 1)
-
-
-def mcnemar_p(gained: int, lost: int) -> float:
-    """Return McNemar's two-sided mid-p: of ``gained`` + ``lost`` changed pairs, are as many gained as lost?
-
-    Source: Fagerland, Lydersen and Laake 2013, "The McNemar test for binary matched-pairs data: mid-p and asymptotic
-    are better than exact conditional", BMC Medical Research Methodology 13:91.
-    """
-    changed, fewer = gained + lost, min(gained, lost)
-    if gained == lost:
-        return 1.0
-    return min(1.0, 2 * binomial_cdf(fewer, changed, 0.5) - binomial_pmf(fewer, changed, 0.5))
-
-
-def _odds_ratio(gained: int, lost: int, n: int, level: float) -> Estimate | None:
-    """Return gained / lost, with Wilson's interval of gained / (gained + lost) turned into odds."""
-    if not gained or not lost:
-        return None
-    low, high = wilson(gained, gained + lost, level)
-    return Estimate(gained / lost, low / (1 - low), high / (1 - high), n, "matched odds ratio", level)
-
-
-def _cohen(changes: Floats, value: float, n: int, level: float) -> Estimate | None:
-    """Return Cohen's d_z = mean / standard deviation, with its large-sample interval (error sqrt(1/n + d^2 / 2n))."""
-    spread = float(changes.std(ddof=1)) if n > 1 else 0.0
-    if spread <= SAME * float(np.abs(changes).max()):
-        return None
-    size = value / spread
-    reach = normal_quantile(0.5 + level / 2) * sqrt((1 + size * size / 2) / n)
-    return Estimate(size, size - reach, size + reach, n, "cohen's d_z", level)
 
 
 def _without_repeats(

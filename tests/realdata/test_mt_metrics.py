@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from sacrebleu.metrics import BLEU, CHRF, TER
 from llmkit.metrics.bleu import Bleu
 from llmkit.metrics.chrf import Chrf
 from llmkit.metrics.ter import Ter
+from llmkit.stats import paired_totals
 from llmkit.types import Output, Sample, Skipped
 
 
@@ -54,6 +56,40 @@ def test_bleu_of_all_sixteen_systems(shared_data: Path) -> None:
         name = system.removeprefix("newstest2017.")
         found = corpus(Bleu("none"), [row[name] for row in rows], references)
         assert found == pytest.approx(figure, abs=1e-4), system
+
+
+@pytest.mark.slow
+def test_paired_p_of_all_systems_are_those_of_moses_and_multeval(shared_data: Path) -> None:
+    figures, rows, resamples = expected(shared_data), wmt17(shared_data), 10_000
+    moses = figures["moses paired bootstrap p-values against the baseline (sacrebleu test)"]
+    multeval = figures["multeval approximate randomisation p-values [BLEU, TER]"]
+    baseline = figures["baseline system (first of the file)"].removeprefix("newstest2017.")
+    stats = {name: wmt17_stats(rows, name) for name in rows[0] if name not in {"i", "ref"}}
+    assert len(moses) == len(multeval) == len(stats) - 1 == 15
+    for system, of_moses in moses.items():
+        found = paired_totals(
+            stats[baseline],
+            stats[system.removeprefix("newstest2017.")],
+            lambda totals: Bleu().value_many(totals, 1),
+            resamples=resamples,
+            seed=12345,
+        )
+        assert found is not None
+        assert found.p is not None
+        assert found.p_bootstrap is not None
+        for mine, theirs in ((found.p, multeval[system][0]), (found.p_bootstrap, of_moses)):
+            # Both are shares of about 10,000 random draws (Moses: 6,000).
+            chance = 4 * math.sqrt(2 * max(mine * (1 - mine), 1 / resamples) / 6000)
+            assert mine == pytest.approx(theirs, abs=chance), system
+
+
+def wmt17_stats(rows: Sequence[dict[str, str]], name: str) -> Sequence[Sequence[float]]:
+    found = []
+    for row in rows:
+        stats = Bleu("none").stats(Sample("s", references=(row["ref"],)), Output("s", row[name]))
+        assert not isinstance(stats, Skipped)
+        found.append(stats)
+    return found
 
 
 def test_bleu_with_references_that_vary_in_number(shared_data: Path) -> None:
