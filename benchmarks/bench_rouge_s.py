@@ -28,9 +28,9 @@ Pair = tuple[str, str]
 Result = tuple[float, list[float]]
 Side = Callable[[str, int | None, list[Pair]], Result]
 
-TARGETS = {22: None, 100: 10.0, 500: 10.0}
-PAIRS = {22: 400, 100: 100, 500: 12}
-ROUNDS = 3
+TARGETS = {22: 10.0, 100: 10.0, 500: 10.0}
+PAIRS = {22: 400, 100: 100, 500: 8}
+ROUNDS = 9
 
 
 def ours(variant: str, gap: int | None, pairs: list[Pair]) -> Result:

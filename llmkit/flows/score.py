@@ -12,6 +12,9 @@ from llmkit.flows.summarise import HIGHEST_LEVEL, Design, estimate
 from llmkit.flows.tally import Tally
 from llmkit.types import Estimate, Output, Sample, Score
 
+_WINDOW = 256
+"""So many rows are made at a time: records of a whole set at once would keep the garbage collector busy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -58,27 +61,30 @@ def score(
         raise UsageError("give score() either references or samples")
     if not 0 < level <= HIGHEST_LEVEL:
         raise UsageError(f"score() got the level {level}: it is a share, above 0 and at most {HIGHEST_LEVEL}")
-    rows = list(samples) if samples is not None else _rows(references or ())
-    answers = [_output(item, position) for position, item in enumerate(outputs)]
-    if len(rows) != len(answers):
-        raise UsageError(f"score() got {len(answers)} outputs for {len(rows)} references")
-    found: dict[str, Scored] = {}
-    for written in metrics:
-        plugin, name = registry.build("metrics", written)
-        tally = Tally(name, plugin)
-        pairs = [(row, replace(answer, sample_id=row.id)) for row, answer in zip(rows, answers, strict=True)]
-        scores = tally.add_all(pairs)
-        value = estimate(tally, Design(seed=seed, level=level)) if tally.ok else None
-        found[name] = Scored(value, scores, f"{name}|{tally.signature}")
-    return found
+    answers = list(outputs)
+    given: Sequence[Any] = list(references if samples is None else samples)  # type: ignore[arg-type]  # one is there
+    if len(given) != len(answers):
+        raise UsageError(f"score() got {len(answers)} outputs for {len(given)} references")
+    tallies = [Tally(name, plugin) for plugin, name in (registry.build("metrics", written) for written in metrics)]
+    scores: list[list[Score]] = [[] for _ in tallies]
+    window = max([_WINDOW, *(tally.batch for tally in tallies)])
+    for start in range(0, len(answers), window):
+        pairs = [
+            _pair(start + i, *item)
+            for i, item in enumerate(zip(given[start : start + window], answers[start : start + window], strict=True))
+        ]
+        for tally, found in zip(tallies, scores, strict=True):
+            found.extend(tally.add_all(pairs, start))
+    design = Design(seed=seed, level=level)
+    return {
+        tally.name: Scored(estimate(tally, design) if tally.ok else None, found, f"{tally.name}|{tally.signature}")
+        for tally, found in zip(tallies, scores, strict=True)
+    }
 
 
-def _rows(references: Iterable[str | Sequence[str]]) -> list[Sample]:
-    return [
-        Sample(str(position), references=(item,) if isinstance(item, str) else tuple(item))
-        for position, item in enumerate(references)
-    ]
-
-
-def _output(item: str | Output, position: int) -> Output:
-    return item if isinstance(item, Output) else Output(str(position), item)
+def _pair(number: int, row: str | Sequence[str] | Sample, answer: str | Output) -> tuple[Sample, Output]:
+    if not isinstance(row, Sample):
+        row = Sample(str(number), references=(row,) if isinstance(row, str) else tuple(row))
+    if not isinstance(answer, Output):
+        return row, Output(row.id, answer)
+    return row, answer if answer.sample_id == row.id else replace(answer, sample_id=row.id)

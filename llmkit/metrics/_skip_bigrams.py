@@ -1,11 +1,13 @@
 """Skip-bigrams: pairs of words in the order of the text, with at most so many words between them.
 
 The number of pairs of a text follows from its length; only pairs whose two words both texts have are ever counted.
+How they are counted depends on the length: short texts by lists or by one long integer, since numpy would spend more
+time on setting out; long ones by numpy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count, repeat
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -15,11 +17,16 @@ if TYPE_CHECKING:
 
     Ints: TypeAlias = NDArray[np.int64]
 
-_SHORT = 32
-"""Texts of fewer words together are counted pair by pair: numpy would spend longer on setting out."""
+_SHORT = 60
+"""Texts of at most so many words together are counted without numpy."""
 
 _SPARSE = 16
 """A table with more cells than this for each pair is not made; the pairs are sorted instead."""
+
+_LANE = 16
+"""Bits of one count in a long integer: with its highest bit free it holds all the pairs of two short texts."""
+
+_BYTE = 256
 
 
 def skip_bigrams(length: int, gap: int | None, *, single: bool = False) -> int:
@@ -39,45 +46,72 @@ def shared_skip_bigrams(left: Sequence[str], right: Sequence[str], gap: int | No
         gap: The most words between the two of a pair; None for any number.
         single: Count every word but the last by itself, too.
     """
-    common = set(left)
-    common.intersection_update(right)
+    common = set(left).intersection(right)
     if not common:
         return 0
-    code = dict(zip(common, count(), strict=False))
-    if len(left) + len(right) < _SHORT:
-        reach = len(left) + len(right) if gap is None else gap + 1
-        return _one_by_one(_pairs(left, code, reach, single=single), _pairs(right, code, reach, single=single))
-    if gap is None:
-        return _after_one_another(left, right, code, single=single)
-    return _within_reach(left, right, code, min(gap + 1, max(len(left), len(right))), single=single)
+    most = max(len(left), len(right)) - 1
+    reach = most if gap is None else min(gap + 1, most)
+    short = len(left) + len(right) <= _SHORT
+    if short and 2 * reach < most:
+        return _in_windows(left, right, common, reach, single=single)
+    code = dict(zip(common, count()))
+    if reach == most:
+        return (_in_lanes if short else _after_one_another)(left, right, code, single=single)
+    return _within_reach(left, right, code, reach, single=single)
 
 
-def _one_by_one(left: Iterator[int], right: Iterator[int]) -> int:
-    counts: dict[int, int] = {}
-    get = counts.get
-    for pair in left:
-        counts[pair] = get(pair, 0) + 1
+def _in_windows(left: Sequence[str], right: Sequence[str], common: set[str], reach: int, *, single: bool) -> int:
+    """Count by lists of the words that follow each common word on the left; what the right text finds, it strikes."""
+    following: dict[str, list[str]] = {}
+    for place, word in enumerate(left, 1):
+        if word in common:
+            if word in following:
+                following[word] += left[place : place + reach]
+            else:
+                following[word] = list(left[place : place + reach])
     shared = 0
-    for pair in right:
-        times = get(pair, 0)
-        if times:
-            counts[pair] = times - 1
+    for place, word in enumerate(right, 1):
+        if word in common:
+            rest = following[word]
+            for other in right[place : place + reach]:
+                if other in rest:
+                    rest.remove(other)
+                    shared += 1
+    return shared + (_singles(left, right, common) if single else 0)
+
+
+def _singles(left: Sequence[str], right: Sequence[str], common: set[str]) -> int:
+    rest = [word for word in left[:-1] if word in common]
+    shared = 0
+    for word in right[:-1]:
+        if word in rest:
+            rest.remove(word)
             shared += 1
     return shared
 
 
-def _pairs(words: Sequence[str], code: Mapping[str, int], reach: int, *, single: bool) -> Iterator[int]:
-    known = [(place, code[word]) for place, word in enumerate(words) if word in code]
-    size = len(code)
-    for number, (place, first) in enumerate(known, 1):
-        if single and place < len(words) - 1:
-            yield -1 - first
-        last = place + reach
-        base = first * size
-        for other, second in known[number : number + reach]:
-            if other > last:
-                break
-            yield base + second
+def _in_lanes(left: Sequence[str], right: Sequence[str], code: Mapping[str, int], *, single: bool) -> int:
+    """Count in one integer a text, with a lane of bits for each (word, earlier word), and compare all lanes at once."""
+    lanes = (len(code) + single) * len(code)
+    one, other = (_lanes(words, code, single=single) for words in (left, right))
+    high = int.from_bytes(b"\x00\x80" * lanes, "little")
+    # With the highest bit of each lane set in one, no lane borrows from its neighbour; where it stays, one >= other.
+    kept = ((one | high) - other) & high
+    smaller = one ^ ((one ^ other) & (kept - (kept >> (_LANE - 1))))
+    return smaller % ((1 << _LANE) - 1)  # the sum of the lanes, as the sum of digits is the rest by 9
+
+
+def _lanes(words: Sequence[str], code: Mapping[str, int], *, single: bool) -> int:
+    total = before = 0
+    row = _LANE * len(code)
+    at = [code[word] for word in words if word in code]
+    for place in at:
+        total += before << place * row
+        before += 1 << place * _LANE
+    if not single:
+        return total
+    last = code.get(words[-1])
+    return total + ((before - (0 if last is None else 1 << last * _LANE)) << row * len(code))
 
 
 def _within_reach(
@@ -90,14 +124,20 @@ def _within_reach(
     alone, alone_too = len(code), len(code) + 1
     size = len(code) + 2
     get = code.get
-    every = [*map(get, left, repeat(alone)), *[alone] * reach]
-    start = len(every)
-    every += map(get, right, repeat(alone_too))
-    every += [alone_too] * reach
-    codes = np.array(every, dtype=np.int64)
+    parts: tuple[Iterable[int], ...] = (
+        map(get, left, repeat(alone)),
+        repeat(alone, reach),
+        map(get, right, repeat(alone_too)),
+        repeat(alone_too, reach),
+    )
+    if size <= _BYTE:
+        codes = np.frombuffer(b"".join(map(bytes, parts)), np.uint8).astype(np.int64)
+    else:
+        codes = np.array([item for part in parts for item in part], np.int64)
+    start = len(left) + reach
     step = codes.itemsize
-    windows: Ints = np.ndarray((len(every) - reach, reach), np.int64, codes, step, (step, step))
-    pairs = codes[: len(windows), None] * size + windows
+    windows: Ints = np.ndarray((len(codes) - reach, reach), np.int64, codes, step, (step, step))
+    pairs = (codes[: len(windows)] * size)[:, None] + windows
     shared = _in_common(pairs[: len(left)].ravel(), pairs[start:].ravel(), size * size)
     if single:
         shared += _in_common(codes[: len(left) - 1], codes[start : start + len(right) - 1], size)

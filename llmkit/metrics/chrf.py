@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llmkit.errors import ConfigError, Problem
 from llmkit.metrics._base import NO_REFERENCE
+from llmkit.metrics._char_ngrams import shared_ngrams
 from llmkit.metrics._ngrams import in_common, ngrams
 from llmkit.metrics._sacrebleu import SacrebleuMetric
 from llmkit.registry import metric
@@ -17,9 +18,9 @@ from llmkit.types import Output, Sample, Skipped
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Counts = list[Counter[object]]
-
 _TINY = 1e-16
+_LONG = 50
+"""Characters of two texts from which on sorting numbers is quicker than counting slices."""
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 
 
@@ -82,21 +83,26 @@ class Chrf(SacrebleuMetric):
         """Return for each order the output's n-grams, the reference's, and the shared ones: three numbers an order."""
         if not sample.references:
             return NO_REFERENCE
-        given = self._counts(output.text or "")
-        rows = [tuple(_matches(given, self._counts(reference))) for reference in sample.references]
+        given = self._read(output.text or "")
+        rows = [self._against(given, self._read(reference)) for reference in sample.references]
         return rows[0] if len(rows) == 1 else max(rows, key=lambda row: self.value(row, 1))
 
-    def _counts(self, text: str) -> Counts:
+    def _read(self, text: str) -> tuple[str, list[str]]:
         text = text.lower() if self.lowercase else text
-        characters = text if self.whitespace else "".join(text.split())
-        counts: Counts = [
-            Counter([characters[i : i + n] for i in range(len(characters) - n + 1)])
-            for n in range(1, self.char_order + 1)
-        ]
-        if self.word_order:
-            words = [part for word in text.split() for part in _apart(word)]
-            counts += [Counter(ngrams(words, n)) for n in range(1, self.word_order + 1)]
-        return counts
+        words = [part for word in text.split() for part in _apart(word)] if self.word_order else []
+        return text if self.whitespace else "".join(text.split()), words
+
+    def _against(self, given: tuple[str, list[str]], expected: tuple[str, list[str]]) -> tuple[float, ...]:
+        text, words = given
+        other, others = expected
+        shared = [*_shared(text, other, self.char_order), *_shared_words(words, others, self.word_order)]
+        sizes = [(len(text) - n, len(other) - n) for n in range(self.char_order)]
+        sizes += [(len(words) - n, len(others) - n) for n in range(self.word_order)]
+        row: list[float] = []
+        for (ours, theirs), common in zip(sizes, shared, strict=True):
+            # An order that the reference is too short for asks nothing of the output.
+            row += (max(ours, 0), theirs, common) if theirs > 0 else (0, 0, 0)
+        return tuple(row)
 
     def value(self, totals: Sequence[float], n: int) -> float:
         """Return corpus chrF from summed statistics."""
@@ -145,12 +151,19 @@ class Chrf(SacrebleuMetric):
             return np.where(weight > 0, 100 * (1 + factor) * precision * recall / weight, 0.0)
 
 
-def _matches(given: Counts, expected: Counts) -> Iterator[int]:
-    for ours, theirs in zip(given, expected, strict=True):
-        # An order that the reference is too short for asks nothing of the output.
-        yield ours.total() if theirs else 0
-        yield theirs.total()
-        yield in_common(ours, theirs)
+def _shared(text: str, other: str, longest: int) -> list[int]:
+    found = shared_ngrams(text, other, longest) if len(text) + len(other) >= _LONG and longest else None
+    if found is not None:
+        return found
+    return [in_common(_slices(text, n), _slices(other, n)) for n in range(1, longest + 1)]
+
+
+def _slices(text: str, n: int) -> Counter[object]:
+    return Counter([text[i : i + n] for i in range(len(text) - n + 1)])
+
+
+def _shared_words(words: list[str], others: list[str], longest: int) -> list[int]:
+    return [in_common(Counter(ngrams(words, n)), Counter(ngrams(others, n))) for n in range(1, longest + 1)]
 
 
 def _apart(word: str) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from llmkit.errors import ConfigError, Problem
 from llmkit.metrics._base import NO_REFERENCE, MeanMetric, References, over_references
@@ -103,13 +103,11 @@ class Rouge(MeanMetric):
         if not sample.references:
             return NO_REFERENCE
         references = sample.references[:1] if self.refs == "first" else sample.references
+        if self._skips:
+            return self._skipping(references, output.text or "")
         targets = [target for text in references if any(target := read(text, stemmer=self.stemmer))]
         if not targets:
             return EMPTY_REFERENCE
-        if self._skips:
-            targets = [(words,) for words in map(_flat, targets) if len(words) > 1]
-            if not targets:
-                return ONE_WORD
         candidate = read(output.text or "", stemmer=self.stemmer)
         return over_references(self.refs, lambda target: self._against(target, candidate), targets)
 
@@ -121,17 +119,23 @@ class Rouge(MeanMetric):
             return _measured(self.measure, lcs_length(left, right), len(left), len(right))
         if self.variant == "W":
             return self._weighted(left, right)
-        if isinstance(self.variant, str):
-            return self._skipping(left, right)
-        n = self.variant
+        n = cast("int", self.variant)
         return _measured(self.measure, overlap(right, [left], n), len(left) - n + 1, len(right) - n + 1)
 
-    def _skipping(self, left: Sequence[str], right: Sequence[str]) -> float:
-        single = self.variant == "SU"
-        hits = shared_skip_bigrams(left, right, self.gap, single=single)
-        expected = skip_bigrams(len(left), self.gap, single=single)
-        given = skip_bigrams(len(right), self.gap, single=single)
-        return _measured(self.measure, hits, expected, given)
+    def _skipping(self, references: Sequence[str], text: str) -> float | Skipped:
+        targets = [words for reference in references if (words := words_of(reference, stemmer=self.stemmer))]
+        pairs = [words for words in targets if len(words) > 1]
+        if not pairs:
+            return ONE_WORD if targets else EMPTY_REFERENCE
+        given = words_of(text, stemmer=self.stemmer)
+        gap, single = self.gap, self.variant == "SU"
+        several = skip_bigrams(len(given), gap, single=single)
+
+        def against(words: list[str]) -> float:
+            hits = shared_skip_bigrams(words, given, gap, single=single)
+            return _measured(self.measure, hits, skip_bigrams(len(words), gap, single=single), several)
+
+        return against(pairs[0]) if len(pairs) == 1 else over_references(self.refs, against, pairs)
 
     def _weighted(self, left: Sequence[str], right: Sequence[str]) -> float:
         # The inverse of f takes the roots of both sides of a fraction: f^-1(common / f(n)) = f^-1(common) / n.
@@ -154,9 +158,19 @@ def read(text: str, *, stemmer: bool) -> Lines:
     return (remembered if len(text) <= _LONGEST_CACHED else _read)(text, stemmer)
 
 
-def _read(text: str, stemmer: bool) -> Lines:  # noqa: FBT001 - positional for the cache's sake
+def words_of(text: str, *, stemmer: bool) -> list[str]:
+    """Return the words of a text, whatever line they stand on."""
+    words = _plain(text).split()
+    return list(map(stem, words)) if stemmer else words
+
+
+def _plain(text: str) -> str:
     # One byte a character: whatever is not ASCII becomes "?", and with all other non-words a space.
-    plain = text.lower().encode("ascii", "replace").translate(_OTHER_TO_SPACE).decode("ascii")
+    return text.lower().encode("ascii", "replace").translate(_OTHER_TO_SPACE).decode("ascii")
+
+
+def _read(text: str, stemmer: bool) -> Lines:  # noqa: FBT001 - positional for the cache's sake
+    plain = _plain(text)
     lines = [line.split() for line in plain.split("\n")] if "\n" in plain else [plain.split()]
     return tuple([tuple(map(stem, line) if stemmer else line) for line in lines])
 

@@ -18,7 +18,9 @@ from llmkit.errors import ConfigError, Problem
 Normalise: TypeAlias = Callable[[str], str]
 
 _PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]+")
+_PUNCTUATION_BYTES = string.punctuation.encode("ascii")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+_ARTICLE_WORDS = frozenset({"a", "an", "the"})
 _NOT_ALNUM = re.compile(r"[\W_]+")
 _EDGES = " \t\r\n.,:;!?*_`~|'\"()[]{}<>\u00ab\u00bb\u2018\u2019\u201c\u201d\u3002\uff0c\uff01\uff1f"
 
@@ -58,6 +60,11 @@ def squad(text: str) -> str:
 
     Source: ``normalize_answer`` of the SQuAD evaluation script (Rajpurkar et al. 2016, arXiv 1606.05250), in its order.
     """
+    if text.isascii():
+        words = text.lower().encode("ascii").translate(None, _PUNCTUATION_BYTES).decode("ascii").split()
+        plain = " ".join([word for word in words if word not in _ARTICLE_WORDS])
+        if plain.isprintable():  # then white space alone parts the words, as the expressions below would have it
+            return plain
     return " ".join(_ARTICLES.sub(" ", _PUNCTUATION.sub("", text.lower())).split())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from hypothesis import strategies as st
 from sacrebleu.metrics import CHRF
 
 from llmkit.errors import ConfigError
+from llmkit.metrics._char_ngrams import shared_ngrams
 from llmkit.metrics.chrf import Chrf
 from llmkit.types import Output, Sample, Skipped
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[1] / "golden" / "overlap.json").read_text(encoding="utf-8"))
 CASES = [case for case in GOLDEN["sacrebleu"] if case["metric"] == "chrf"]
-texts = st.text(alphabet=st.sampled_from("abAß.,( )東\u3000\t"), max_size=16)
+texts = st.text(alphabet=st.sampled_from("abAß.,( )東\u3000\t"), max_size=60)
 rows = st.lists(st.tuples(texts, st.lists(texts, min_size=1, max_size=3)), min_size=1, max_size=6)
 Row = tuple[str, list[str]]
 options = st.fixed_dictionaries(
@@ -80,6 +82,33 @@ def test_laws(data: list[Row], order: Any) -> None:
         assert metric.sample_value(more) >= metric.sample_value(statistics(metric, (output, refs)))
         alike = statistics(metric, (output + "ab", [output + "ab"]))
         assert metric.sample_value(alike) == pytest.approx(100.0)
+
+
+@given(
+    left=st.text(alphabet=st.characters(max_codepoint=0x2FF), max_size=80),
+    right=st.text(max_size=80),
+    alphabet=st.sampled_from(["", "ab", "aé", "ab東京\udc80"]),
+    longest=st.integers(1, 9),
+)
+@settings(deadline=None)
+def test_numbers_are_counted_as_slices_are(left: str, right: str, alphabet: str, longest: int) -> None:
+    if alphabet:  # few different characters, many repeats
+        left, right = ("".join(alphabet[ord(c) % len(alphabet)] for c in text) for text in (left, right))
+    one, other = (
+        [Counter(text[i : i + n] for i in range(len(text) - n + 1)) for n in range(1, longest + 1)]
+        for text in (left, right)
+    )
+    expected = [(a & b).total() for a, b in zip(one, other, strict=True)]
+    found = shared_ngrams(left, right, longest)
+    assert found in (None, expected)
+    assert longest > 6 or found is not None
+
+
+def test_ngrams_too_long_for_a_number_are_counted_all_the_same() -> None:
+    text, other = "".join(map(chr, range(0x4E00, 0x4E00 + 300))), "".join(map(chr, range(0x4E10, 0x4E10 + 300)))
+    assert shared_ngrams(text, other, 12) is None
+    expected = CHRF(char_order=12).sentence_score(text, [other]).score
+    assert Chrf(char_order=12).sample_value(statistics(Chrf(char_order=12), (text, [other]))) == expected
 
 
 def test_another_beta_shows_in_the_signature() -> None:

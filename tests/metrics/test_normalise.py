@@ -46,6 +46,11 @@ def test_each_does_what_its_name_says(name: str, text: str, expected: str) -> No
     assert normaliser(name)(text) == expected
 
 
+@given(st.text() | st.text(alphabet=st.sampled_from("aAnthe \t\n\x00\x1c\x1f\x7f.-_'é")))
+def test_squad_is_its_four_steps(text: str) -> None:
+    assert normaliser("squad")(text) == normaliser(("lower", "punctuation", "articles", "spaces"))(text)
+
+
 def test_every_normalisation_has_a_case_above() -> None:
     marks = test_each_does_what_its_name_says.pytestmark  # type: ignore[attr-defined]
     assert {case[0] for case in marks[0].args[1]} | {"helm"} == set(NORMALISATIONS)
