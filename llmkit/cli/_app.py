@@ -12,7 +12,9 @@ from llmkit._version import __version__
 from llmkit.cli.eval import eval_command
 from llmkit.cli.init import init_command
 from llmkit.cli.listing import list_command
+from llmkit.cli.report import report_command
 from llmkit.cli.schema import schema_command
+from llmkit.cli.view import view_command
 
 EPILOG = (
     "Exit codes: 0 good · 1 a quality gate failed · 2 usage, config or data is wrong · 3 errors or missing scores above"
@@ -43,7 +45,9 @@ app = typer.Typer(
 app.command("eval")(eval_command)
 app.command("init")(init_command)
 app.command("list")(list_command)
+app.command("report")(report_command)
 app.command("schema")(schema_command)
+app.command("view")(view_command)
 
 
 def _version(wanted: bool) -> None:

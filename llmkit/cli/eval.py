@@ -140,6 +140,7 @@ def _hint(run: Run, config: Path) -> None:
 
     say("")
     say(f"report  {Path(run.path, 'report.md')}")
+    say(f"page    {Path(run.path, 'report.html')}")
     say(f"rows    {Path(run.path, 'scores.jsonl')}")
     wanted = "metrics=[exact_match, token_f1, bleu]"
     again = shlex.join(["llmkit", "eval", str(config), "--outputs", run.path, "--set", wanted])

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, aclosing, closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -24,7 +25,9 @@ from llmkit.flows.ready import ready
 from llmkit.flows.recorded_run import RecordedRun
 from llmkit.flows.recorder import Recorder
 from llmkit.flows.rows import checked_rows
+from llmkit.flows.run_rows import run_rows
 from llmkit.flows.setup import Setup, prepare
+from llmkit.report.html import html_report
 from llmkit.report.markdown import markdown_report
 from llmkit.store import Journal, ResponseCache, RunFolder, Status, at, new_or_resumed
 from llmkit.types import Failure, Judgment, Output, Run, Sample
@@ -76,8 +79,12 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
         summary = recorder.summary()
         manifest = last_manifest(manifest, usage=usage, seconds=time.perf_counter() - started)
         recorder.close()
-        run = Run(str(folder.path), manifest, summary)
-        folder.finish(manifest, summary, {"report.md": markdown_report(run, recorder.examples.rows())})
+        run = replace(folder.run(), manifest=manifest, summary=summary)
+        reports = {
+            "report.md": markdown_report(run, recorder.examples.rows()),
+            "report.html": html_report(run, run_rows(run)),
+        }
+        folder.finish(manifest, summary, reports)
         return folder.run()
 
 

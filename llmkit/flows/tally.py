@@ -232,11 +232,12 @@ class Codes:
 
     def add(self, sample: Sample) -> None:
         """Remember the value that ``sample`` has in the field."""
-        value = _text(self._get(sample))
+        value = slice_value(self._get(sample))
         self.codes.append(self.values.setdefault(value, len(self.values)))
 
 
-def _text(value: Any) -> str:
+def slice_value(value: Any) -> str:
+    """Return a field's value as it stands in a table of slices."""
     if value is None:
         return "(none)"
     return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)

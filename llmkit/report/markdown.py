@@ -118,6 +118,11 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(heads)} |", f"|{line}|", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
+def escaped(text: str) -> str:
+    """Return a text as one line of Markdown that shows it as it is."""
+    return _cell(visible(text))
+
+
 def _plain(value: Any) -> str:
     return _cell(plain(value))
 
