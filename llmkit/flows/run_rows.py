@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar
@@ -67,9 +68,31 @@ class _InOrder(Generic[R]):
             self.next = next(self._rest, None)
 
 
+class _SideBySide:
+    """Scores of several scorers, each in dataset order, that were written side by side; some may lag behind others."""
+
+    def __init__(self, scores: Iterable[Score], scorers: Iterable[str]) -> None:
+        self._rest = iter(scores)
+        self._waiting: dict[str, deque[Score]] = {name: deque() for name in scorers}
+
+    def of(self, sample_id: str) -> Iterator[Score]:
+        for queue in self._waiting.values():
+            while queue or self._read_until(queue):
+                if queue[0].sample_id != sample_id:
+                    break
+                yield queue.popleft()
+
+    def _read_until(self, queue: deque[Score]) -> bool:
+        for score in self._rest:
+            self._waiting[score.scorer].append(score)
+            if queue:
+                return True
+        return False
+
+
 def _rows(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
     outputs = _InOrder(run.outputs)
-    scores = [_InOrder(stream) for stream in _score_streams(run)]
+    scores = _scores(run)
     transcripts = [_InOrder(_by(run.transcripts, name)) for name in _judges(run)]
     fields = {field: field_getter(field) for field in run.summary.get("slices", ())}
     for sample_row in _samples(run):
@@ -101,8 +124,8 @@ def _samples(run: Run) -> Iterator[SampleRow]:
             yield SampleRow(Sample(last), last)
 
 
-def _score_streams(run: Run) -> list[Iterator[Score]]:
-    """Return the scores as streams that are in dataset order each.
+def _scores(run: Run) -> list[_SideBySide]:
+    """Return the scores in as few readings of their file as keep memory flat.
 
     Scorers that work row by row write side by side; one that works in batches writes all its rows after them.
     """
@@ -115,7 +138,7 @@ def _score_streams(run: Run) -> list[Iterator[Score]]:
         beside.add(score.scorer)
     late = [name for name in run.summary.get("scores", ()) if name not in beside]
     together = (score for score in run.scores if score.scorer in beside)
-    return [together, *(_by(run.scores, name) for name in late)]
+    return [_SideBySide(together, sorted(beside)), *(_SideBySide(_by(run.scores, name), [name]) for name in late)]
 
 
 def _judges(run: Run) -> list[str]:
