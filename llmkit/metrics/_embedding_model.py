@@ -17,14 +17,17 @@ import torch
 import transformers
 
 from llmkit.errors import ConfigError, Problem
+from llmkit.metrics._embedding_layers import pack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 T = TypeVar("T")
 
-TOKEN_BUDGET = {"cpu": 1024}
-"""Tokens of one forward pass, padding included; a GPU takes `GPU_TOKEN_BUDGET`."""
+TOKEN_BUDGET = {"cpu": 512}
+"""Tokens of one forward pass, padding included, so few that a CPU's cache holds most of it.
+
+A GPU takes `GPU_TOKEN_BUDGET`."""
 
 GPU_TOKEN_BUDGET = 32_768
 _UNLIMITED = 1_000_000  # tokenizers without a limit name a number far above this
@@ -88,6 +91,8 @@ class TokenModel:
             _cut(model, source)
         self._device = _device(source.device)
         self._model = model.to(self._device).eval()
+        if self._device.type == "cpu":
+            pack(self._model)
         self.dimensions = int(model.config.hidden_size)
         self.limit = _limit(self._tokenizer, model.config)
         pad = self._tokenizer.pad_token_id
