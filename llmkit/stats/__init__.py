@@ -1,4 +1,4 @@
-"""Estimates, comparisons of two runs and verdicts, usable alone.
+"""Estimates, comparisons of two runs, verdicts, and a judge against people, usable alone.
 
 What needs numpy as soon as it is imported is loaded when it is first asked for.
 """
@@ -19,7 +19,22 @@ from llmkit.stats.distributions import (
 from llmkit.stats.intervals import average_repeats, mean_estimate, quantile, wilson
 
 if TYPE_CHECKING:
+    from llmkit.stats.agreement import accuracy, cohen_kappa, gwet_ac, kendall_tau_b, pearson, pooled, spearman
+    from llmkit.stats.alpha import alpha_agreement, krippendorff_alpha
+    from llmkit.stats.confusion import Confusion, LabelRates, confusion_table
     from llmkit.stats.effects import mcnemar_p
+    from llmkit.stats.group_agreement import by_group, group_values
+    from llmkit.stats.human_ceiling import Ceiling, ceiling
+    from llmkit.stats.judge_bias import (
+        FeatureEffect,
+        InjectionResistance,
+        PositionBias,
+        feature_effects,
+        injection_resistance,
+        position_bias,
+        prefers_more,
+    )
+    from llmkit.stats.judge_steadiness import Consistency, ScoreUse, score_use, self_consistency
     from llmkit.stats.means import bca_interval
     from llmkit.stats.multiplicity import adjust, benjamini_hochberg, holm
     from llmkit.stats.paired import PairedResult, paired_difference
@@ -35,12 +50,31 @@ if TYPE_CHECKING:
         plan_size,
         smallest_drop,
     )
+    from llmkit.stats.proportions import binomial_test, clopper_pearson
+    from llmkit.stats.regression import least_squares
     from llmkit.stats.resampling import resamples_for
+    from llmkit.stats.statistic import Statistic
+    from llmkit.stats.system_agreement import by_system
     from llmkit.stats.variance import Variance, variance_components
     from llmkit.stats.verdicts import Claim, Decision, decide, decide_all
 
 _HOMES = {
+    "agreement": ("accuracy", "cohen_kappa", "gwet_ac", "kendall_tau_b", "pearson", "pooled", "spearman"),
+    "alpha": ("alpha_agreement", "krippendorff_alpha"),
+    "confusion": ("Confusion", "LabelRates", "confusion_table"),
     "effects": ("mcnemar_p",),
+    "group_agreement": ("by_group", "group_values"),
+    "human_ceiling": ("Ceiling", "ceiling"),
+    "judge_bias": (
+        "FeatureEffect",
+        "InjectionResistance",
+        "PositionBias",
+        "feature_effects",
+        "injection_resistance",
+        "position_bias",
+        "prefers_more",
+    ),
+    "judge_steadiness": ("Consistency", "ScoreUse", "score_use", "self_consistency"),
     "means": ("bca_interval",),
     "multiplicity": ("adjust", "benjamini_hochberg", "holm"),
     "paired": ("PairedResult", "paired_difference"),
@@ -56,32 +90,61 @@ _HOMES = {
         "plan_size",
         "smallest_drop",
     ),
+    "proportions": ("binomial_test", "clopper_pearson"),
+    "regression": ("least_squares",),
     "resampling": ("resamples_for",),
+    "statistic": ("Statistic",),
+    "system_agreement": ("by_system",),
     "variance": ("Variance", "variance_components"),
     "verdicts": ("Claim", "Decision", "decide", "decide_all"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Ceiling",
     "Claim",
+    "Confusion",
+    "Consistency",
     "Decision",
+    "FeatureEffect",
+    "InjectionResistance",
+    "LabelRates",
     "Noise",
     "PairedResult",
     "Plan",
+    "PositionBias",
+    "ScoreUse",
+    "Statistic",
     "Variance",
+    "accuracy",
     "adjust",
+    "alpha_agreement",
     "average_repeats",
     "bca_interval",
     "benjamini_hochberg",
     "beta_cdf",
     "binomial_cdf",
     "binomial_pmf",
+    "binomial_test",
     "bootstrap_rows",
     "bootstrap_totals",
+    "by_group",
+    "by_system",
+    "ceiling",
+    "clopper_pearson",
+    "cohen_kappa",
+    "confusion_table",
     "connor_size",
     "decide",
     "decide_all",
+    "feature_effects",
+    "group_values",
+    "gwet_ac",
     "holm",
+    "injection_resistance",
+    "kendall_tau_b",
+    "krippendorff_alpha",
+    "least_squares",
     "mcnemar_p",
     "mcnemar_power",
     "mean_estimate",
@@ -92,10 +155,17 @@ __all__ = [
     "paired_difference",
     "paired_rows",
     "paired_totals",
+    "pearson",
     "plan_size",
+    "pooled",
+    "position_bias",
+    "prefers_more",
     "quantile",
     "resamples_for",
+    "score_use",
+    "self_consistency",
     "smallest_drop",
+    "spearman",
     "t_cdf",
     "t_quantile",
     "variance_components",
