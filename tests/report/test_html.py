@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmkit.flows.eval import Options, run_eval
+from llmkit.flows.eval import run_eval
+from llmkit.flows.options import Options
 from llmkit.flows.show import page_of
 from llmkit.report._kept_rows import Limits
 from llmkit.report.html import html_report
