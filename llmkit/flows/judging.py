@@ -17,6 +17,9 @@ from llmkit.types import Exchange, Failure, Judgment, Output, Request, Response,
 OPPONENT = "opponent"
 """The meta field in which a judge finds the answer that it compares with."""
 
+OPPONENT_TURNS = "opponent_turns"
+"""The same for a conversation: the answers to all its turns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -41,7 +44,7 @@ class Seat:
         model: Whom it asks; None for a jury.
         embedder: Who embeds texts for it; None for the model.
         members: The seats of a jury.
-        opponents: For each sample's id, the answers that this judge compares with, one a repeat.
+        opponents: For each sample's id, the answers that this judge compares with: each repeat's, to all turns.
         code: A digest of the file the judge comes from, where it is a user's own.
     """
 
@@ -50,7 +53,7 @@ class Seat:
     model: Model | None = None
     embedder: Model | None = None
     members: tuple[Seat, ...] = ()
-    opponents: Mapping[str, Sequence[str]] | None = None
+    opponents: Mapping[str, Sequence[Sequence[str]]] | None = None
     code: str = ""
 
     @property
@@ -218,8 +221,8 @@ def _fault(seat: Seat, error: Exception) -> Failure:
 def _with_opponent(seat: Seat, sample: Sample, output: Output) -> Sample | None:
     if seat.opponents is None:
         return sample
-    texts = seat.opponents.get(sample.id)
-    if not texts:
+    answers = seat.opponents.get(sample.id)
+    if not answers:
         return None
-    text = texts[min(output.repeat, len(texts) - 1)]
-    return replace(sample, meta={**sample.meta, OPPONENT: text})
+    turns = answers[min(output.repeat, len(answers) - 1)]
+    return replace(sample, meta={**sample.meta, OPPONENT: turns[-1], OPPONENT_TURNS: tuple(turns)})

@@ -113,7 +113,7 @@ def _model(cfg: EvalConfig, written: Any, key: str, models: dict[str, Model], pr
     return models.setdefault(identity, Model(provider, identity))
 
 
-def _opponents(judge: Any, key: str, problems: list[Problem]) -> dict[str, list[str]] | None:
+def _opponents(judge: Any, key: str, problems: list[Problem]) -> dict[str, list[tuple[str, ...]]] | None:
     """Return the answers that a judge compares with, where they come from a run or a file; None where from the row."""
     written = getattr(judge, OPPONENT, None)
     if not isinstance(written, Path):
@@ -125,13 +125,16 @@ def _opponents(judge: Any, key: str, problems: list[Problem]) -> dict[str, list[
         return None
 
 
-def read_opponents(path: Path) -> dict[str, list[str]]:
-    """Return for each row's id the answers that a run folder, or a JSONL file of ``id`` and ``output``, holds."""
-    found: dict[str, list[str]] = {}
+def read_opponents(path: Path) -> dict[str, list[tuple[str, ...]]]:
+    """Return for each row's id its answers: of each repeat, to all turns.
+
+    ``path`` is a run folder, or a JSONL file whose rows hold ``id`` and ``output``.
+    """
+    found: dict[str, list[tuple[str, ...]]] = {}
     if path.is_dir():
         for output in open_run(path).outputs:
             if output.text is not None:
-                found.setdefault(output.sample_id, []).append(output.text)
+                found.setdefault(output.sample_id, []).append(output.turns or (output.text,))
         return found
     problems = []
     for number, row in read_rows(path):
@@ -143,7 +146,7 @@ def read_opponents(path: Path) -> dict[str, list[str]]:
         if text is None or name is None:
             problems.append(Problem("a row needs 'id' and 'output'", file=str(path), line=number))
             continue
-        found.setdefault(str(name), []).append(str(text))
+        found.setdefault(str(name), []).append((str(text),))
     if problems:
         raise DataError(problems=problems[:_SHOWN])
     return found

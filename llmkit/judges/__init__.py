@@ -3,7 +3,7 @@
 A judge of your own is one file, or YAML alone; see CONTRIBUTING.md. Importing this package imports no judge.
 """
 
-from llmkit.judges._asking import Fault, asked
+from llmkit.judges._asking import Fault, asked, together
 from llmkit.judges._base import ModelJudge
 from llmkit.judges._blocks import GUARD, block, question
 from llmkit.judges._reading import Reading, last_choice, last_number, said_json
@@ -21,4 +21,5 @@ __all__ = [
     "last_number",
     "question",
     "said_json",
+    "together",
 ]

@@ -85,3 +85,34 @@ def _fault_of(response: Response) -> Fault | None:
 def _shown(text: str) -> str:
     line = " ".join(text.split())
     return repr(line if len(line) <= SHOWN else f"{line[:SHOWN]}...")
+
+
+def together(dialogues: Sequence[Dialogue[T]]) -> Dialogue[list[T]]:
+    """Hold several dialogues at once: their requests go out in one list, so that the engine sends them side by side.
+
+    Raises:
+        RequestError: a request of one of them failed for good; the others are given up.
+    """
+    results: dict[int, T] = {}
+    waiting: dict[int, list[Request]] = {}
+
+    def step(number: int, move: Callable[[], list[Request]]) -> None:
+        try:
+            waiting[number] = move()
+        except StopIteration as end:
+            waiting.pop(number, None)
+            results[number] = end.value
+
+    try:
+        for number, dialogue in enumerate(dialogues):
+            step(number, lambda d=dialogue: next(d))  # type: ignore[misc]
+        while waiting:
+            asking = list(waiting.items())
+            responses = iter((yield [request for _, requests in asking for request in requests]))
+            for number, requests in asking:
+                answers = [next(responses) for _ in requests]
+                step(number, lambda d=dialogues[number], a=answers: d.send(a))  # type: ignore[misc]
+    finally:
+        for dialogue in dialogues:
+            dialogue.close()
+    return [results[number] for number in range(len(dialogues))]

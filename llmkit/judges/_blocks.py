@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from llmkit.types import Message, Output, Sample
@@ -34,3 +35,16 @@ def question(sample: Sample, output: Output) -> str:
 
 def _told(messages: tuple[Message, ...]) -> str:
     return "\n\n".join(f"{message.get('role', '')}: {message.get('content', '')}" for message in messages)
+
+
+def conversation(sample: Sample, answers: Sequence[str]) -> str:
+    """Return one side of a conversation as a text: the answers, with the further turns of the user between them.
+
+    Without answers it is the chat that the row begins with.
+    """
+    if not answers:
+        return sample.input if isinstance(sample.input, str) else _told(sample.input)
+    parts = [answers[0]]
+    for turn, answer in zip(sample.turns, answers[1:], strict=False):
+        parts += [f"(user) {turn}", answer]
+    return "\n\n".join(parts)
