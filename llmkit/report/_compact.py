@@ -44,7 +44,7 @@ def compact(row: Mapping[str, Any], names: Names, values: Sequence[float | None]
         small["input"] = _asked(row["input"])
     for key in ("contexts", "references", "choices", "turns", "slices", "meta"):
         if row.get(key):
-            small[key] = row[key] if isinstance(row[key], Mapping) else list(row[key])
+            small[key] = dict(row[key]) if isinstance(row[key], Mapping) else list(row[key])
     if row.get("answer") is not None:
         small["answer"] = row["answer"] if isinstance(row["answer"], int) else str(row["answer"])
     small["outputs"] = [_output(output) for output in row.get("outputs") or ()]
@@ -63,11 +63,22 @@ def compact(row: Mapping[str, Any], names: Names, values: Sequence[float | None]
     return small
 
 
+def longest_text(value: Any) -> int:
+    """Return the length of the longest text in a row."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return max(map(longest_text, value.values()), default=0)
+    if isinstance(value, (list, tuple)):
+        return max(map(longest_text, value), default=0)
+    return 0
+
+
 def cut(value: Any, longest: int) -> Any:
     """Return a copy in which every text beyond ``longest`` is ``{"text": its beginning, "cut": its whole length}``."""
     if isinstance(value, str):
         return value if len(value) <= longest else {"text": value[:longest], "cut": len(value)}
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if set(value) == {"text", "cut"}:
             return {"text": value["text"][:longest], "cut": value["cut"]}
         return {key: cut(item, longest) for key, item in value.items()}

@@ -11,15 +11,18 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeAlias
 
-from llmkit.report._compact import Names, compact, cut, values_of
+from llmkit.report._compact import Names, compact, cut, longest_text, values_of
 
 MOST_ROWS = 10_000
 LONGEST = 20_000
 SHORTEST = 1_250
 BUDGET = 24_000_000
 """Characters of JSON: a page of this size is written and opened in about a second."""
+
+_Item: TypeAlias = tuple[tuple[float, ...], int, str, int]
+"""What it is worth, its number, its JSON, and the length of its longest text before it was cut."""
 
 _CHANGED, _ERROR, _SCORED, _UNSCORED = 3, 2, 1, 0
 
@@ -73,15 +76,14 @@ class KeptRows:
             base_values={name: array("d") for name in names.scorers},
         )
         self.longest = limits.longest
-        self.was_cut = False
         self._limits = limits
         self._most = limits.rows
         self._names = names
         self._rank = {sample_id: len(changed) - place for place, sample_id in enumerate(changed)}
         self._seed = str(seed).encode()
         self._size = 0
-        self._telling: list[tuple[tuple[float, ...], int, str]] = []
-        self._others: list[tuple[tuple[float, ...], int, str]] = []
+        self._telling: list[_Item] = []
+        self._others: list[_Item] = []
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count a row and keep it if it is among those worth keeping."""
@@ -94,9 +96,8 @@ class KeptRows:
         if not telling and not self._has_room((drawn,)):
             return
         small = compact(row, self._names, values, number)
-        shown = cut(small, self.longest)
-        self.was_cut = self.was_cut or shown != small
-        item = (key, number, _dumps(shown))
+        length = longest_text(small)
+        item = (key, number, _dumps(small if length <= self.longest else cut(small, self.longest)), length)
         self._size += len(item[2])
         if telling:
             heapq.heappush(self._telling, item)
@@ -108,15 +109,20 @@ class KeptRows:
 
     def rows(self) -> list[str]:
         """Return the kept rows as JSON, in dataset order."""
-        kept = [(number, text) for _, number, text in (*self._telling, *self._others)]
+        kept = [(number, text) for _, number, text, _ in (*self._telling, *self._others)]
         return [text for _, text in sorted(kept)]
 
     def _has_room(self, key: tuple[float, ...]) -> bool:
         return len(self._others) < self._most - self._most // 2 or key > self._others[0][0]
 
-    def _keep_at_random(self, item: tuple[tuple[float, ...], int, str]) -> None:
-        key, number, text = item
-        heapq.heappush(self._others, ((key[-1],), number, text))
+    @property
+    def was_cut(self) -> bool:
+        """Whether a text of the kept rows is not whole."""
+        return any(length > self.longest for *_, length in (*self._telling, *self._others))
+
+    def _keep_at_random(self, item: _Item) -> None:
+        key, number, text, length = item
+        heapq.heappush(self._others, ((key[-1],), number, text, length))
         while len(self._others) > self._most - self._most // 2:
             self._size -= len(heapq.heappop(self._others)[2])
 
@@ -124,16 +130,18 @@ class KeptRows:
         """Make shorter texts, then fewer rows, while all together are too many."""
         while self._size > self._limits.budget and self.longest > self._limits.shortest:
             self.longest = max(self.longest // 2, self._limits.shortest)
-            self.was_cut = True
             for heap in (self._telling, self._others):
-                heap[:] = [(key, number, _dumps(cut(json.loads(text), self.longest))) for key, number, text in heap]
-            self._size = sum(len(text) for heap in (self._telling, self._others) for _, _, text in heap)
+                heap[:] = [self._shorter(*item) for item in heap]
+            self._size = sum(len(text) for heap in (self._telling, self._others) for _, _, text, _ in heap)
         while self._size > self._limits.budget and self._most > 2:  # noqa: PLR2004 - one of either kind stays
             self._most = max(2, min(self._most, len(self._telling) + len(self._others)) * 9 // 10)
             while len(self._telling) > self._most // 2:
                 self._keep_at_random(heapq.heappop(self._telling))
             while len(self._others) > self._most - self._most // 2:
                 self._size -= len(heapq.heappop(self._others)[2])
+
+    def _shorter(self, key: tuple[float, ...], number: int, text: str, length: int) -> _Item:
+        return key, number, text if length <= self.longest else _dumps(cut(json.loads(text), self.longest)), length
 
     def _count(self, row: Mapping[str, Any], values: Sequence[float | None]) -> None:
         figures = self.figures

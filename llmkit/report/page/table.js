@@ -174,7 +174,7 @@ function toggle(place) {
   active = place;
   measure();
   render();
-  if (open.has(row)) remember(`#sample=${encodeURIComponent(row.key)}`);
+  if (open.has(row)) remember(`#sample=${encodeURIComponent(row.key.replace(/\p{Cs}/gu, "\ufffd"))}`);
 }
 
 function remember(hash) {
