@@ -17,6 +17,9 @@ from llmkit.types import Output, Sample, Skipped, Table
 Inner: TypeAlias = str | Mapping[str, Any]
 """Spec of the metric that scores each repeat."""
 
+ScoredRepeat: TypeAlias = tuple[Output, float]
+"""A repeat that has a score, with it."""
+
 
 class OverRepeats(MeanMetric):
     """A metric with one score for all repeats of a sample."""
@@ -40,13 +43,15 @@ class OverRepeats(MeanMetric):
 class OfMetric(OverRepeats):
     """A metric over the scores that another metric, ``of``, gives each repeat.
 
-    A repeat that failed has no score and is left out; `details` count it. The statistics of a sample are its score,
+    Where that metric takes batches, repeats of several samples are scored together, after all answers are in. A repeat
+    that failed has no score and is left out; `details` count it. The statistics of a sample are its score,
     then the number of repeats with a score, their mean, unbiased variance and range, and the repeats without a score.
     """
 
     of: Inner
     inner: BaseMetric
     inner_name: str
+    batch: int
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -55,7 +60,7 @@ class OfMetric(OverRepeats):
         return {name: inner if name == "of" else value for name, value in super().settings.items()}
 
     def build_inner(self) -> None:
-        """Build the metric inside and take over what it needs, its unit, its direction and its bounds.
+        """Build the metric inside and take over what it needs, its unit, direction, bounds and batch.
 
         Raises:
             ConfigError: there is no such metric, its arguments are wrong, or it is over repeats itself.
@@ -72,15 +77,41 @@ class OfMetric(OverRepeats):
             object.__setattr__(self, name, value)
         for name in ("needs", "unit", "higher_is_better", "bounds"):
             object.__setattr__(self, name, getattr(built.plugin, name))
+        object.__setattr__(self, "batch", getattr(built.plugin, "batch", 0))
 
-    def scored(self, sample: Sample, outputs: Sequence[Output]) -> list[tuple[Output, float]] | Skipped:
-        """Return the repeats that have a score, with it, or why none has one."""
-        pairs = [(sample, output) for output in outputs if output.error is None]
+    def of_scored(
+        self, sample: Sample, outputs: Sequence[Output], scored: Sequence[ScoredRepeat]
+    ) -> tuple[float, ...] | Skipped:
+        """Return the statistics of a sample with repeats enough that have a score."""
+        raise TypeError(f"{type(self).__name__} does not say what the scores of repeats give")
+
+    def stats_over(self, sample: Sample, outputs: Sequence[Output]) -> tuple[float, ...] | Skipped:
+        """Return the sample's score and the figures of its repeats; skipped with too few scored repeats."""
+        return self.stats_over_many([(sample, outputs)])[0]
+
+    def stats_over_many(
+        self, groups: Sequence[tuple[Sample, Sequence[Output]]]
+    ) -> Sequence[tuple[float, ...] | Skipped]:
+        """Return the statistics of several samples, their repeats scored together."""
+        answered = [[output for output in outputs if output.error is None] for _, outputs in groups]
+        pairs = [(sample, output) for (sample, _), some in zip(groups, answered, strict=True) for output in some]
         many = getattr(self.inner, "stats_many", None)
-        every = many(pairs) if many else [self.inner.stats(*pair) for pair in pairs]
-        found: list[tuple[Output, float]] = []
+        every = iter(many(pairs) if many else [self.inner.stats(*pair) for pair in pairs])
+        found: list[tuple[float, ...] | Skipped] = []
+        for (sample, outputs), some in zip(groups, answered, strict=True):
+            scored = self._scored(some, [next(every) for _ in some])
+            if not isinstance(scored, Skipped) and len(scored) < self.min_repeats:
+                scored = self.too_few(len(scored))
+            found.append(scored if isinstance(scored, Skipped) else self.of_scored(sample, outputs, scored))
+        return found
+
+    def _scored(
+        self, outputs: Sequence[Output], every: Sequence[Sequence[float | str] | Skipped]
+    ) -> list[ScoredRepeat] | Skipped:
+        """Return the repeats that have a score, with it, or why none has one."""
+        found: list[ScoredRepeat] = []
         reason = Skipped(f"{self.inner_name} gives no score to a single answer")
-        for (_, output), stats in zip(pairs, every, strict=True):
+        for output, stats in zip(outputs, every, strict=True):
             if isinstance(stats, Skipped):
                 reason = stats
                 continue
@@ -169,13 +200,10 @@ class PassK(OfMetric):
         """Return the share of the choices of ``k`` out of ``n`` answers, ``c`` of which pass, that count."""
         raise TypeError(f"{type(self).__name__} does not say which choices count")
 
-    def stats_over(self, sample: Sample, outputs: Sequence[Output]) -> tuple[float, ...] | Skipped:
-        """Return the sample's score and the figures of its repeats; skipped with fewer than ``k`` scored repeats."""
-        scored = self.scored(sample, outputs)
-        if isinstance(scored, Skipped):
-            return scored
-        if len(scored) < self.k:
-            return self.too_few(len(scored))
+    def of_scored(
+        self, sample: Sample, outputs: Sequence[Output], scored: Sequence[ScoredRepeat]
+    ) -> tuple[float, ...] | Skipped:
+        """Return the sample's score and the figures of its repeats."""
         passed = [float(self._passes(value)) for _, value in scored]
         return self.statistics(self.share(len(passed), int(sum(passed)), self.k), passed, outputs)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import comb
 
 from llmkit.errors import ConfigError, Problem
-from llmkit.metrics._repeats import Inner, OfMetric
+from llmkit.metrics._repeats import Inner, OfMetric, ScoredRepeat
 from llmkit.registry import metric
-from llmkit.types import Output, Sample, Skipped
+from llmkit.types import Output, Sample
 
 
 @metric("best_of")
@@ -58,13 +58,8 @@ class BestOf(OfMetric):
         """True where the best of all is taken and the metric inside gives 0 or 1."""
         return self.inner.binary and self.k is None
 
-    def stats_over(self, sample: Sample, outputs: Sequence[Output]) -> tuple[float, ...] | Skipped:
-        """Return the best score and the figures of the repeats; skipped with too few scored repeats."""
-        scored = self.scored(sample, outputs)
-        if isinstance(scored, Skipped):
-            return scored
-        if len(scored) < self.min_repeats:
-            return self.too_few(len(scored))
+    def of_scored(self, sample: Sample, outputs: Sequence[Output], scored: Sequence[ScoredRepeat]) -> tuple[float, ...]:
+        """Return the best score and the figures of the repeats."""
         values = [value for _, value in scored]
         return self.statistics(self._best(values), values, outputs)
 

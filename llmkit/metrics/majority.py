@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
 
-from llmkit.metrics._repeats import Inner, OfMetric, as_table
+from llmkit.metrics._repeats import Inner, OfMetric, ScoredRepeat, as_table
 from llmkit.metrics._votes import VoteFields
 from llmkit.registry import metric
 from llmkit.types import Output, Sample, Skipped, Table
@@ -55,13 +55,10 @@ class Majority(VoteFields, OfMetric):
         """As the metric inside."""
         return self.inner.binary
 
-    def stats_over(self, sample: Sample, outputs: Sequence[Output]) -> tuple[float, ...] | Skipped:
+    def of_scored(
+        self, sample: Sample, outputs: Sequence[Output], scored: Sequence[ScoredRepeat]
+    ) -> tuple[float, ...] | Skipped:
         """Return the winner's score, the figures of the repeats, whether there was a tie, and the winner's share."""
-        scored = self.scored(sample, outputs)
-        if isinstance(scored, Skipped):
-            return scored
-        if len(scored) < self.min_repeats:
-            return self.too_few(len(scored))
         votes = self.votes(sample, [output for output, _ in scored])
         if isinstance(votes, Skipped):
             return votes

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +20,8 @@ from llmkit.spec import Spec
 
 Written = str | Mapping[str, Any] | Spec
 """A spec as it may come: as the user wrote it, or parsed."""
+
+_BASE: ContextVar[Path | None] = ContextVar("base", default=None)
 
 
 class Built(NamedTuple):
@@ -39,7 +43,8 @@ def build(kind: str, written: Written, *, base: Path | None = None, key: str = "
     Args:
         kind: One of `llmkit.registry.KINDS`.
         written: The spec as the user wrote it.
-        base: Folder that relative paths (fields annotated with ``Path``) are resolved against.
+        base: Folder that relative paths (fields annotated with ``Path``) are resolved against; for a plug-in that
+            another one builds inside itself, the other's, unless given.
         key: Where the spec stands in the config, for error messages.
 
     Raises:
@@ -47,15 +52,27 @@ def build(kind: str, written: Written, *, base: Path | None = None, key: str = "
     """
     cls, spec, values = _checked(kind, written, key)
     name = str(Spec(spec.name, _identity(cls, values)))
+    base = _BASE.get() if base is None else base
     if base is not None:
         values = {k: _resolve(v, base) for k, v in values.items()}
     try:
-        return Built(cls(**values), name)
+        with _inside(base):
+            return Built(cls(**values), name)
     except ConfigError as error:
         problems = error.problems or (Problem(str(error)),)
         raise ConfigError(problems=[dataclasses.replace(p, key=p.key or key) for p in problems]) from None
     except (ValueError, TypeError) as error:
         raise ConfigError(problems=[Problem(str(error), key=key or spec.name)]) from None
+
+
+@contextmanager
+def _inside(base: Path | None) -> Iterator[None]:
+    """Let plug-ins that are built meanwhile resolve their paths against ``base``."""
+    token = _BASE.set(base)
+    try:
+        yield
+    finally:
+        _BASE.reset(token)
 
 
 def check(kind: str, written: Written, *, key: str = "") -> list[Problem]:

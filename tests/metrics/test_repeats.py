@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from llmkit import Options, registry, run_eval
 from llmkit.errors import ConfigError
+from llmkit.metrics import MeanMetric
 from llmkit.metrics._repeats import OverRepeats
 from llmkit.metrics.agreement import Agreement
 from llmkit.metrics.best_of import BestOf
@@ -195,6 +197,53 @@ def test_what_a_metric_over_repeats_takes_over_from_the_metric_inside() -> None:
     assert Majority(of="bleu").bounds == registry.build("metrics", "bleu").plugin.bounds
     assert PassAt(3).needs == ("references",)
     assert PassAt(3, "accuracy").needs == registry.build("metrics", "accuracy").plugin.needs
+
+
+@registry.metric("length_in_batches")
+@dataclass(frozen=True)
+class LengthInBatches(MeanMetric):
+    """Characters of an answer, ten outputs at a time; a blank answer has none."""
+
+    batch = 10
+    asked: ClassVar[list[int]] = []
+
+    def score(self, sample: Sample, output: Output) -> float:
+        raise TypeError("many at once")
+
+    def stats_many(self, pairs: Sequence[tuple[Sample, Output]]) -> list[tuple[float] | Skipped]:
+        self.asked.append(len(pairs))
+        return [(float(len(output.text)),) if output.text else Skipped("blank") for _, output in pairs]
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        (BestOf, {}),
+        (BestOf, {"k": 2}),
+        (Majority, {}),
+        *((kind, {"k": 2, "threshold": 3}) for kind in (PassAt, PassHat)),
+    ],
+)
+def test_repeats_of_several_samples_are_scored_together(kind: Any, more: dict[str, Any]) -> None:
+    metric = kind(of="length_in_batches", **more)
+    texts: list[list[str | None]] = [
+        ["a", "abc", "ab"],
+        ["", "abcd", "abcd"],
+        [FAILED, FAILED, "a"],
+        ["", "", ""],
+        ["abcd", FAILED, "abc"],
+    ]
+    groups = [(Sample(str(i)), outputs(some)) for i, some in enumerate(texts)]
+    assert metric.batch == 10
+    LengthInBatches.asked.clear()
+    together = metric.stats_over_many(groups)
+    assert LengthInBatches.asked == [12]
+    assert together == [metric.stats_over(*group) for group in groups]
+    assert [isinstance(one, Skipped) for one in together] == [False, False, True, True, False]
+
+
+def test_a_metric_that_takes_single_answers_makes_no_batches() -> None:
+    assert (BestOf().batch, Majority().batch, PassAt(2).batch) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(

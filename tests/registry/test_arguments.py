@@ -54,10 +54,22 @@ class Needy:
             raise ValueError("limit must not be negative")
 
 
+@dataclass(frozen=True)
+class Drawer:
+    """Builds another plug-in inside itself."""
+
+    of: str | Mapping[str, Any] = "ruler"
+    inner: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inner", registry.build("metrics", self.of).plugin)
+
+
 @pytest.fixture(autouse=True)
 def plugins(forgotten: None) -> None:
     registry.metric("ruler")(Ruler)
     registry.metric("needy")(Needy)
+    registry.metric("drawer")(Drawer)
 
 
 def problems(written: Any, key: str = "") -> list[str]:
@@ -171,6 +183,14 @@ def test_paths_start_from_the_base() -> None:
     assert plugin.folder == Path("conf/a b/c")
     assert plugin.files == (Path("conf/d"), Path("/e"))
     assert registry.build("metrics", "ruler", base=Path("conf")).plugin.folder is None
+
+
+def test_paths_of_a_plugin_inside_another_start_from_the_same_base() -> None:
+    spec = {"drawer": {"of": {"ruler": {"folder": "c"}}}}
+    assert registry.build("metrics", spec, base=Path("conf")).plugin.inner.folder == Path("conf/c")
+    with pytest.raises(ConfigError):
+        registry.build("metrics", {"drawer": {"of": {"ruler": {"k": "many"}}}}, base=Path("conf"))
+    assert registry.build("metrics", spec).plugin.inner.folder == Path("c")
 
 
 def test_explicit_names_every_argument() -> None:
