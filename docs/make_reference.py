@@ -1,4 +1,4 @@
-"""Write docs/metrics.md and docs/targets.md from what the plug-ins say about themselves.
+"""Write docs/metrics.md, docs/targets.md and docs/perturbations.md from what the plug-ins say about themselves.
 
 Run it with `make docs`; a test checks that the committed pages are fresh.
 """
@@ -30,6 +30,33 @@ What can be evaluated. Write one under `target:` in a config. `llmkit list provi
 A target that is code sees the row's id, input, contexts, choices and meta fields. It never sees the references, the answer
 or the relevance judgments (`qrels`).
 """,
+    "perturbations": """# Perturbations
+
+Does the system still answer well when people write otherwise than the eval set does, or about other people? List perturbations under
+`perturb:` in a config:
+
+```yaml
+perturb: [mild_mix, typos(rate=0.05), "gender_terms(to='female')"]
+```
+
+Every row is then asked as it is, and once more by each perturbation that changes it. What is drawn depends only on the `seed` of the config, the
+perturbation and the row's id, so the same rows come out whatever their order. Scores, slices, coverage and the gate are those of the rows as they
+are; the perturbed ones get a table of their own, and stand in `outputs.jsonl` and `scores.jsonl` under ids such as `q1~mild_mix`:
+
+- **original**: the rows as they are. **perturbed**: the same rows perturbed; one that stayed as it was keeps its score and is not asked again.
+- **drop**: how much worse the perturbed answers are, row by row, with an interval for the difference. Below 0 they are better. For a metric
+  that has no better direction it is original less perturbed.
+- **worst**: the mean of each row's worst score, its own included (the greatest where lower is better). The more perturbations, the lower it
+  is by chance alone, so compare it only between runs with the same ones. Metrics of the whole set, such as BLEU or F1, have none.
+- **changed**: how many rows differ. A perturbed answer that failed is counted and has no score; its row has no worst case.
+
+The target does not learn that a row is perturbed: it sees the row's own id, and the same worked examples. Perturbations of *robustness* change the
+input (of a chat its last user message). Those of *fairness* that change who is meant (`names`, `gender_terms`, `gender_pronouns`) rewrite the
+whole row, with its contexts, choices and references, so that a right answer stays right; fields of your own, and `answer`, are left alone.
+
+All are for English. `llmkit list perturbations NAME` explains one. A perturbation of your own is one file, as a metric is: a frozen dataclass
+under `@perturbation("name")` with `perturb(text, rng) -> str`.
+""",
 }
 INTROS["judges"] = """# Judges
 
@@ -40,7 +67,7 @@ A verdict that is not in form is asked for once more, naming the fault; where th
 kept, never a score. What was asked and answered is in `judgments.jsonl` of the run folder. Texts of a row stand in the prompt between
 fences that they cannot close. A judge of your own is one file, or YAML alone; see [CONTRIBUTING.md](../CONTRIBUTING.md).
 """
-PAGES = {"judges": "judges.md", "metrics": "metrics.md", "providers": "targets.md"}
+PAGES = {"judges": "judges.md", "metrics": "metrics.md", "perturbations": "perturbations.md", "providers": "targets.md"}
 
 
 def page(kind: str) -> str:

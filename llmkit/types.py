@@ -36,6 +36,8 @@ class Sample:
         output: A recorded answer.
         meta: Every other field of the row.
         line: Where the row stands in its file, counted from 1; 0 where there is no file.
+        perturbation: Canonical spec of what reworded this row; empty for a row of the set itself.
+        original: The row that was reworded; None for a row of the set itself.
     """
 
     id: str
@@ -48,6 +50,8 @@ class Sample:
     output: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     line: int = 0
+    perturbation: str = ""
+    original: Sample | None = None
 
 
 @dataclass(frozen=True, slots=True)

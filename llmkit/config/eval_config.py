@@ -263,6 +263,9 @@ class EvalConfig(Section):
     forbid_self_judging: Flag = Field(
         default=False, description="Refuse a judge of the target's own model or family, instead of warning."
     )
+    perturb: tuple[Raw, ...] = Field(
+        default=(), description="Rewordings by which each row is asked once more, to see what they cost."
+    )
     repeats: Annotated[Whole, Field(ge=1)] = Field(default=1, description="How often each row is asked.")
     slices: tuple[Text, ...] = Field(default=(), description="Row fields to break results down by.")
     cluster: Text | None = Field(
@@ -277,7 +280,9 @@ class EvalConfig(Section):
     prices: Annotated[tuple[Text, ...], BeforeValidator(_paths)] = Field(
         default=(), description="Price files that add to the built-in prices, or replace them."
     )
-    plugins: tuple[Text, ...] = Field(default=(), description="Python files with metrics and providers of your own.")
+    plugins: tuple[Text, ...] = Field(
+        default=(), description="Python files with metrics, perturbations and providers of your own."
+    )
     out: Text = Field(default="runs", description="Folder for run folders, relative to the working directory.")
 
     _base: Path = PrivateAttr(default=Path())
@@ -343,6 +348,7 @@ class EvalConfig(Section):
         plain["judges"] = [registry.explicit("judges", written) for written in self.judges]
         if self.judge_model is not None:
             plain["judge_model"] = registry.explicit("providers", self.judge_model)
+        plain["perturb"] = [registry.explicit("perturbations", written) for written in self.perturb]
         return plain
 
     def resolved_yaml(self) -> str:

@@ -120,26 +120,31 @@ def _plugin_problems(data: dict[str, Any], base: Path) -> list[Problem]:
         problems += registry.check("providers", data["judge_model"], key="judge_model")
     problems += _listed_problems(data, "metrics")
     problems += _listed_problems(data, "judges")
+    problems += _listed_problems(data, "perturb", "perturbations")
     return problems
 
 
-def _listed_problems(data: Mapping[str, Any], kind: str) -> list[Problem]:
-    """Return what is wrong with the specs of a list of plug-ins; metrics are not listed twice."""
+def _listed_problems(data: Mapping[str, Any], key: str, kind: str = "") -> list[Problem]:
+    """Return what is wrong with the plug-ins listed under a key, of the kind of that name where no other is given.
+
+    Metrics and perturbations are not listed twice.
+    """
+    kind = kind or key
     problems: list[Problem] = []
     seen: dict[str, str] = {}
-    listed = data.get(kind)
+    listed = data.get(key)
     for index, written in enumerate(listed if isinstance(listed, list) else ()):
         if not isinstance(written, (str, dict)):
             continue
-        key = f"{kind}[{index}]"
-        wrong = registry.check(kind, written, key=key)
+        place = f"{key}[{index}]"
+        wrong = registry.check(kind, written, key=place)
         problems += wrong
-        if wrong or kind != "metrics":  # two judges of one name may ask two models
+        if wrong or kind == "judges":  # two judges of one name may ask two models
             continue
         name = registry.canonical(kind, written)
         if name in seen:
-            problems.append(Problem(f"'{name}' is listed already at {seen[name]}", key=key, hint="remove one"))
-        seen.setdefault(name, key)
+            problems.append(Problem(f"'{name}' is listed already at {seen[name]}", key=place, hint="remove one"))
+        seen.setdefault(name, place)
     return problems
 
 

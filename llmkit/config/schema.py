@@ -18,7 +18,7 @@ from llmkit.config import eval_config as models
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
-_KIND_OF = {"target": "providers", "metrics": "metrics", "judges": "judges"}
+_KIND_OF = {"target": "providers", "metrics": "metrics", "judges": "judges", "perturb": "perturbations"}
 
 
 def eval_schema() -> dict[str, Any]:
@@ -35,12 +35,14 @@ def eval_schema() -> dict[str, Any]:
         "judge_model": _nullable(_ref("providers")),
         "metrics": {"items": _ref("metrics")},
         "judges": {"items": _ref("judges")},
+        "perturb": {"items": _ref("perturbations")},
     }
     loose = {
         "target": _ref("any"),
         "judge_model": _nullable(_ref("any")),
         "metrics": {"items": _ref("any")},
         "judges": {"items": _ref("any")},
+        "perturb": {"items": _ref("any")},
     }
     return {
         "$schema": DRAFT,
@@ -117,6 +119,7 @@ _OWN: dict[str, Callable[[], dict[str, Any]]] = {
     "judge_model": lambda: {"type": ["string", "object"]},
     "metrics": lambda: {"type": "array"},
     "judges": lambda: {"type": "array"},
+    "perturb": lambda: {"type": "array"},
 }
 
 

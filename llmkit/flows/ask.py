@@ -41,7 +41,7 @@ class Asker:
         if self.ask != "answer":
             return (yield from self._likelihoods(sample, repeat))
         row = row_for_target(sample, with_output=self.give_output) if self.give_sample else None
-        messages = list(self.template.messages(sample, self.shots(sample)))
+        messages = list(self.template.messages(sample, self.shots(sample.original or sample)))
         [response] = yield [Request(messages=tuple(messages), sample=row, repeat=repeat)]
         responses = [response]
         for turn in sample.turns:
@@ -65,7 +65,7 @@ class Asker:
             return Output(sample.id, "", repeat)
         if not texts:
             return unanswered(sample, repeat, "no_choices", "the row has no choices to ask for")
-        messages = tuple(self.template.messages(sample, self.shots(sample)))
+        messages = tuple(self.template.messages(sample, self.shots(sample.original or sample)))
         [response] = yield [Request(messages=messages, kind="loglikelihood", texts=texts, repeat=repeat)]
         found = [item.logprob for item in response.loglikelihoods]
         if len(found) != len(texts):
@@ -75,8 +75,11 @@ class Asker:
 
 
 def row_for_target(sample: Sample, *, with_output: bool) -> Mapping[str, Any]:
-    """Return what a target that is code may see of a row: never the references, the answer or the judgments."""
-    row: dict[str, Any] = {"id": sample.id, "input": sample.input}
+    """Return what a target that is code may see of a row: never the references, the answer or the judgments.
+
+    A reworded row goes by the id of the row itself, so that nothing tells that it is one.
+    """
+    row: dict[str, Any] = {"id": (sample.original or sample).id, "input": sample.input}
     for name in ("turns", "contexts", "choices"):
         value = getattr(sample, name)
         if value:

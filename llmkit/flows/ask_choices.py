@@ -153,7 +153,7 @@ class ChoiceAsker:
         """Return the requests of one rule: a letter to generate, or the answers to score after the prompt."""
         subject = subject_of(sample, self.subject)
         asked = Question(str(sample.input), sample.choices)
-        prompt = choice_prompt(rule, asked, self.shots.of(sample, subject), subject=subject)
+        prompt = choice_prompt(rule, asked, self.shots.of(sample.original or sample, subject), subject=subject)
         if RULES[rule].generates:
             row = row_for_target(sample, with_output=self.give_output) if self.give_sample else None
             return [Request(messages=_user(prompt), params=GENERATION, sample=row, repeat=repeat)]
@@ -168,7 +168,7 @@ class ChoiceAsker:
         if not isinstance(sample.input, str):
             return "no_text", "the row's input is a chat, and a multiple-choice question is a text"
         subject = subject_of(sample, self.subject)
-        found = len(self.shots.of(sample, subject))
+        found = len(self.shots.of(sample.original or sample, subject))
         if found < self.shots.n:
             about = f" of the subject '{subject}'" if subject else ""
             return "too_few_examples", f"choice.shots asks for {self.shots.n} examples{about}, and there are {found}"

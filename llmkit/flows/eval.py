@@ -93,6 +93,7 @@ def _earlier(setup: Setup, options: Options) -> RecordedRun | None:
     if options.outputs is None:
         return None
     earlier = RecordedRun(options.outputs, setup)
+    earlier.require_variants()
     if options.out is not None and options.out.resolve() == earlier.folder:
         raise UsageError(
             f"--out and --outputs both name {options.out}, whose answers would be lost; choose another --out"

@@ -221,7 +221,7 @@ def _fault(seat: Seat, error: Exception) -> Failure:
 def _with_opponent(seat: Seat, sample: Sample, output: Output) -> Sample | None:
     if seat.opponents is None:
         return sample
-    answers = seat.opponents.get(sample.id)
+    answers = seat.opponents.get((sample.original or sample).id)
     if not answers:
         return None
     turns = answers[min(output.repeat, len(answers) - 1)]

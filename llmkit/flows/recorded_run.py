@@ -28,6 +28,25 @@ class RecordedRun:
         self.folder = Path(self._run.path).resolve()
         self.target = str(self._run.manifest.get("target", ""))
 
+    def require_variants(self) -> None:
+        """Refuse a run that was not asked the reworded rows of this one.
+
+        Raises:
+            DataError: it was asked without one of the perturbations, or with another seed.
+        """
+        wanted = self._setup.variants.perturbations
+        had, seed = self._run.manifest["subject"].get("perturb", ()), self._run.manifest["seed"]
+        lacking = [name for name in wanted if name not in had]
+        if lacking:
+            message = f"it was not asked the rows as {', '.join(lacking)} perturbs them"
+            hint = "leave that out of 'perturb', or run that evaluation again with it"
+        elif wanted and seed != self._setup.variants.seed:
+            message = f"its rows were perturbed with the seed {seed}, and the config says {self._setup.variants.seed}"
+            hint = "give both one seed"
+        else:
+            return
+        raise DataError(problems=[Problem(message, file=str(self.path), hint=hint)])
+
     def pairs(self) -> Iterator[tuple[Sample, Output]]:
         """Yield every sample and repeat of the eval set with its output.
 

@@ -13,6 +13,8 @@ from llmkit.engine import Event
 from llmkit.errors import InfrastructureError
 from llmkit.flows.examples import Examples
 from llmkit.flows.recorded_run import RecordedRun
+from llmkit.flows.robustness import Reworded, Robustness, Sides
+from llmkit.flows.scorers import Scorers, of_window
 from llmkit.flows.setup import Setup
 from llmkit.flows.summarise import Design, summarise
 from llmkit.flows.tally import Codes, Tally
@@ -39,27 +41,24 @@ class Recorder:
     def __init__(self, setup: Setup, folder: RunFolder, observe: Callable[[Event], None] | None) -> None:
         config = setup.config
         self.setup = setup
-        self.total = setup.census.rows * config.repeats
+        self.total = (setup.census.rows + setup.variants.rows) * config.repeats
         self.done = 0
         self.errors: Counter[str] = Counter()
+        self._failed = 0
         self._first_failure = ""
-        metrics = [Tally(name, metric) for name, metric in setup.metrics.items()]
-        judges = [Tally(seat.name, seat.judge, seat.makers) for seat in setup.seats]
-        self.tallies = [*metrics, *judges]
-        self._batched = [tally for tally in metrics if tally.batch]
-        self._together = [tally for tally in metrics if tally.over_repeats and not tally.batch]
-        self._one_by_one = [tally for tally in metrics if not tally.batch and not tally.over_repeats]
-        self._judged = [tally for tally in judges if not tally.over_repeats]
-        self._judged_together = [tally for tally in judges if tally.over_repeats]
-        self._repeats: list[Output] = []
-        self.examples = Examples([*self._one_by_one, *self._judged])
+        self._scorers = {version: Scorers(setup) for version in ("", *setup.variants.perturbations)}
+        mine = self._scorers[""]
+        self.tallies = mine.all
+        self.examples = Examples([*mine.one_by_one, *mine.judged])
+        self.reworded = {name: Reworded() for name in setup.variants.perturbations}
+        self._last_original = 0
         self.slices = [Codes(field) for field in config.slices]
         self.clusters = Codes(config.cluster) if config.cluster else None
         self._folder = folder
         self._samples = folder.samples_writer()
         self._outputs = folder.outputs_writer()
         self._scores = folder.scores_writer()
-        self._transcripts = folder.transcripts_writer() if judges else None
+        self._transcripts = folder.transcripts_writer() if setup.seats else None
         self._observe = observe
 
     def take(self, sample: Sample, output: Output, judgments: Mapping[str, Judgment] = _NONE) -> None:
@@ -68,27 +67,40 @@ class Recorder:
         if not output.repeat:
             self._samples.write(SampleRow(sample, row_digest(sample)))
         self._outputs.write(output)
-        if output.error is not None:
-            self.errors[output.error.kind] += 1
-            self._first_failure = self._first_failure or output.error.message
-        scores = [tally.add(row, sample, output) for tally in self._one_by_one]
-        if self._together:
-            scores += self._over_repeats(row, sample, output)
-        scores += self._verdicts(self._judged, row, sample, output, judgments)
+        self._count(row, sample, output)
+        scorers = self._scorers[sample.perturbation]
+        scores = scorers.add(row, sample, output)
+        scores += scorers.add_repeats(row, sample, output, self.setup.config.repeats)
+        scores += self._verdicts(scorers.judged, row, sample, output, judgments)
         for score in scores:
             self._scores.write(score)
-        self.examples.look(row, sample, output, scores)
+        if not sample.perturbation:
+            self.examples.look(row, sample, output, scores)
         for codes in self.slices:
-            codes.add(sample)
+            codes.add(sample.original or sample)
         if self.clusters is not None:
-            self.clusters.add(sample)
+            self.clusters.add(sample.original or sample)
         self.done += 1
+
+    def _count(self, row: int, sample: Sample, output: Output) -> None:
+        if output.error is not None:
+            self._failed += 1
+            self._first_failure = self._first_failure or output.error.message
+        number = row // self.setup.config.repeats
+        if sample.perturbation:
+            self.reworded[sample.perturbation].add(number, self._last_original, output)
+            return
+        self._last_original = number
+        if output.error is not None:
+            self.errors[output.error.kind] += 1
 
     def take_together(
         self, row: int, sample: Sample, outputs: Sequence[Output], judgments: Mapping[str, Judgment]
     ) -> None:
         """Record what judges said of all repeats of a sample; ``row`` is that of the first."""
-        for score in self._verdicts(self._judged_together, row, sample, outputs[0], judgments):
+        for score in self._verdicts(
+            self._scorers[sample.perturbation].judged_together, row, sample, outputs[0], judgments
+        ):
             self._scores.write(score)
 
     def _verdicts(
@@ -102,12 +114,12 @@ class Recorder:
     @property
     def judges_together(self) -> bool:
         """Whether some judge looks at all repeats of a sample at once."""
-        return bool(self._judged_together)
+        return bool(self._scorers[""].judged_together)
 
     @property
     def answered(self) -> int:
         """How many outputs are answers; the others are failures that stand in their place."""
-        return self.done - self.errors.total()
+        return self.done - self._failed
 
     def require_an_answer(self) -> None:
         """Refuse to call a run complete of which nothing arrived: a wrong address or model, a broken bot.
@@ -122,14 +134,6 @@ class Recorder:
                 "Mend that and run the same command again."
             )
 
-    def _over_repeats(self, row: int, sample: Sample, output: Output) -> list[Score]:
-        self._repeats.append(output)
-        repeats = self.setup.config.repeats
-        if len(self._repeats) < repeats:
-            return []
-        outputs, self._repeats = self._repeats, []
-        return [tally.add_repeats(row - repeats + 1, sample, outputs) for tally in self._together]
-
     def recorded(self) -> Iterator[tuple[Sample, Output]]:
         """Yield every output of the run again, read back from its folder; call it after the last `take`."""
         self._outputs.close()
@@ -137,28 +141,25 @@ class Recorder:
 
     def score_in_batches(self) -> None:
         """Score what is quicker in batches: after all answers are in, read back from the run folder."""
-        for tally in self._batched:
-            pairs = self.recorded()
-            repeats = self.setup.config.repeats if tally.over_repeats else 1
-            row = 0
-            while window := list(islice(pairs, max(1, tally.batch // repeats) * repeats)):
-                rows = range(row, row + len(window), repeats)
-                for score in self._of_window(tally, rows, window, repeats):
-                    self._scores.write(score)
-                row += len(window)
+        for version, scorers in self._scorers.items():
+            for tally in scorers.batched:
+                self._score_in_batches(version, tally)
 
-    def _of_window(
-        self, tally: Tally, rows: Sequence[int], window: Sequence[tuple[Sample, Output]], repeats: int
-    ) -> list[Score]:
-        if not tally.over_repeats:
-            return tally.add_batch(rows, window)
-        groups = [window[start : start + repeats] for start in range(0, len(window), repeats)]
-        return tally.add_repeats_batch(rows, [(group[0][0], [output for _, output in group]) for group in groups])
+    def _score_in_batches(self, version: str, tally: Tally) -> None:
+        repeats = self.setup.config.repeats if tally.over_repeats else 1
+        rows = (
+            (row, sample, output)
+            for row, (sample, output) in enumerate(self.recorded())
+            if sample.perturbation == version
+        )
+        while window := list(islice(rows, max(1, tally.batch // repeats) * repeats)):
+            for score in of_window(tally, window, repeats):
+                self._scores.write(score)
 
     def tell(self, cost: float, tokens: int) -> None:
         """Tell the observer how far the run is."""
         if self._observe is not None:
-            self._observe(Progress(self.done, self.total, self.errors.total(), cost, tokens))
+            self._observe(Progress(self.done, self.total, self._failed, cost, tokens))
 
     def close(self) -> None:
         """Put everything written so far on disk."""
@@ -175,6 +176,12 @@ class Recorder:
         config = self.setup.config
         repeats = config.repeats
         clusters = None if self.clusters is None else np.frombuffer(self.clusters.codes, dtype=np.uint32)
+        design = Design(
+            samples=np.arange(self.total, dtype=np.uint32) // repeats if repeats > 1 else None,
+            clusters=clusters,
+            seed=config.seed,
+            level=config.level,
+        )
         found = summarise(
             name=config.name,
             rows=self.setup.census.rows,
@@ -182,13 +189,34 @@ class Recorder:
             errors=self.errors,
             tallies=self.tallies,
             slices=self.slices,
-            design=Design(
-                samples=np.arange(self.total, dtype=np.uint32) // repeats if repeats > 1 else None,
-                clusters=clusters,
-                seed=config.seed,
-                level=config.level,
-            ),
+            design=design,
+            originals=self._originals() if self.reworded else None,
         )
+        if self.reworded:
+            found["robustness"] = self._robustness(found["scores"], design)
         floor = config.gate.coverage.min
         found["gate"] = {"coverage": {"min": floor, "value": found["coverage"], "pass": found["coverage"] >= floor}}
         return found
+
+    def _originals(self) -> Any:
+        """Return for each row of the run whether it is one of the set's own, shape (total,)."""
+        import numpy as np
+
+        own = np.ones(self.total // self.setup.config.repeats, dtype=bool)
+        for reworded in self.reworded.values():
+            own[np.asarray(reworded.numbers)] = False
+        return np.repeat(own, self.setup.config.repeats)
+
+    def _robustness(self, originals: Mapping[str, Mapping[str, Any]], design: Design) -> dict[str, Any]:
+        by_scorer = [
+            Sides(tally, {name: self._scorers[name].all[place] for name in self.reworded})
+            for place, tally in enumerate(self.tallies)
+        ]
+        return Robustness(
+            perturbations=self.setup.variants.perturbations,
+            signatures=self.setup.variants.signatures,
+            reworded=self.reworded,
+            rows=self.setup.census.rows,
+            repeats=self.setup.config.repeats,
+            design=design,
+        ).summary(by_scorer, originals)

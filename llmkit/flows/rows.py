@@ -10,7 +10,7 @@ from llmkit.types import Sample
 
 
 def checked_rows(setup: Setup) -> Iterator[Sample]:
-    """Yield the samples of the eval set.
+    """Yield the samples of the eval set, each with its reworded versions right after it.
 
     Raises:
         DataError: there are more or fewer than when the set was checked: its file was written to meanwhile.
@@ -21,6 +21,7 @@ def checked_rows(setup: Setup) -> Iterator[Sample]:
         if count > wanted:
             raise _changed(setup, f"more than {wanted:,}")
         yield sample
+        yield from setup.variants.of(sample)
     if count < wanted:
         raise _changed(setup, f"{count:,}")
 

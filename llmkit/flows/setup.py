@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from llmkit.flows.ask_choices import ChoiceShots, choice_shots
 from llmkit.flows.fit import choice_problems, metric_problems, row_problems, target_problems
 from llmkit.flows.judging import Seat
 from llmkit.flows.seating import check_judges, seated, self_judging
+from llmkit.flows.variants import Variants, build_variants, perturb_problems
 from llmkit.hashing import digest
 from llmkit.prompts import Template
 from llmkit.protocols import Dataset, Judge, Metric, Provider
@@ -39,6 +40,7 @@ class Setup:
     choice_shots: ChoiceShots | None = None
     seats: Sequence[Seat] = ()
     warnings: Sequence[str] = ()
+    variants: Variants = field(default_factory=Variants)
 
     @property
     def target_identity(self) -> str:
@@ -67,7 +69,11 @@ class Setup:
             "ask": self.config.ask,
             "few_shot": self.shots.digest if self.shots.n else "",
             **self._choice,
-            "files": [_file_digest(path) for path in (*self.config.plugin_paths, *getattr(self.target, "files", ()))],
+            **self.variants.subject,
+            "files": [
+                _file_digest(path)
+                for path in (*self.config.plugin_paths, *getattr(self.target, "files", ()), *self.variants.files)
+            ],
         }
 
     @property
@@ -101,8 +107,10 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
     metrics = _metrics(cfg, problems)
     seats = seated(cfg, problems, taken=metrics)
     target, target_name = _target(cfg, problems, rescoring=rescoring)
+    variants = build_variants(cfg, problems)
     template = _collected(problems, lambda: Template.from_source(_prompt(cfg), base=cfg.base))
     prices = _collected(problems, lambda: PriceBook.load(*cfg.price_paths))
+    problems += perturb_problems(cfg, variants, target, template)
     if problems:
         raise ConfigError(problems=[cfg.placed(problem) for problem in problems])
     warnings = self_judging(cfg, target, seats)
@@ -121,6 +129,7 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
         template=template,
         shots=_shots(cfg),
         choice_shots=_choice_shots(cfg),
+        variants=variants.with_counts(dataset, counted.source),
         target=target,
         target_name=target_name,
         metrics=metrics,

@@ -54,8 +54,12 @@ def summarise(
     tallies: Sequence[Tally],
     slices: Sequence[Codes],
     design: Design,
+    originals: Any = None,
 ) -> dict[str, Any]:
-    """Return the summary of a run."""
+    """Return the summary of a run.
+
+    ``originals`` is which of the rows of ``slices`` and ``design`` are the set's own, a mask; None where all are.
+    """
     failed = sum(errors.values())
     scores = {tally.name: _scorer(tally, design) for tally in tallies}
     return {
@@ -66,7 +70,7 @@ def summarise(
         "outputs": {"ok": rows * repeats - failed, "error": failed, "errors": dict(sorted(errors.items()))},
         "coverage": min((entry["coverage"] for entry in scores.values()), default=0.0),
         "scores": scores,
-        "slices": {codes.field: _slice(codes, tallies, design, repeats) for codes in slices},
+        "slices": {codes.field: _slice(codes, tallies, design, repeats, originals) for codes in slices},
     }
 
 
@@ -106,7 +110,7 @@ def _of_all(tally: Tally, design: Design) -> tuple[Estimate | None, dict[str, An
         return None, None
     make_details = getattr(tally.metric, "details", None)
     try:
-        return estimate(tally, design), None if make_details is None else make_details(_table(tally))
+        return estimate(tally, design), None if make_details is None else make_details(table_of(tally))
     except LlmkitError:
         raise
     except Exception as error:  # noqa: BLE001 - a plug-in's fault must not cost the other scores
@@ -135,7 +139,7 @@ def estimate(tally: Tally, design: Design, chosen: Any = None) -> Estimate | Non
         matrix = np.stack([_column(c, chosen) for c in tally.columns], axis=1)
         found = bootstrap_totals(
             matrix,
-            _value_many(metric, len(matrix)),
+            value_many(metric, len(matrix)),
             resamples=resamples,
             seed=design.seed,
             clusters=together,
@@ -143,7 +147,7 @@ def estimate(tally: Tally, design: Design, chosen: Any = None) -> Estimate | Non
         )
         return None if np.isnan(found.value) else found
     return bootstrap_rows(
-        _table(tally, chosen), metric, resamples=resamples, seed=design.seed, clusters=together, level=design.level
+        table_of(tally, chosen), metric, resamples=resamples, seed=design.seed, clusters=together, level=design.level
     )
 
 
@@ -157,7 +161,7 @@ def _mean(tally: Tally, chosen: Any, samples: Any, clusters: Any, design: Design
     return mean_estimate(values, binary=binary, clusters=clusters, level=design.level, bounds=bounds)
 
 
-def _value_many(metric: Any, n: int) -> Callable[[Any], Any]:
+def value_many(metric: Any, n: int) -> Callable[[Any], Any]:
     """Return totals (m, k) -> values (m,): the metric's own vectorised form, or a loop over its plain one.
 
     A value that would be divided by 0 is undefined: NaN.
@@ -180,16 +184,17 @@ def _column(column: Any, chosen: Any) -> Any:
     return values if chosen is None else values[chosen]
 
 
-def _table(tally: Tally, chosen: Any = None) -> Table:
+def table_of(tally: Tally, chosen: Any = None) -> Table:
+    """Return the statistics of a tally's rows, or of those at the ``chosen`` positions."""
     return Table(
         columns=[_column(column, chosen) for column in tally.columns],
         vocabulary=[tuple(words) for words in tally.vocabulary],
     )
 
 
-def _slice(codes: Codes, tallies: Sequence[Tally], design: Design, repeats: int) -> dict[str, Any]:
+def _slice(codes: Codes, tallies: Sequence[Tally], design: Design, repeats: int, own: Any) -> dict[str, Any]:
     of_row = np.frombuffer(codes.codes, dtype=np.uint32)
-    counts = np.bincount(of_row, minlength=len(codes.values)) // repeats
+    counts = np.bincount(of_row if own is None else of_row[own], minlength=len(codes.values)) // repeats
     order = sorted(codes.values, key=lambda value: (-int(counts[codes.values[value]]), value))
     shown = order[:SLICE_VALUES]
     table = {value: _slice_row(codes.values[value], of_row, counts, tallies, design) for value in shown}

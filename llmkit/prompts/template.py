@@ -78,6 +78,10 @@ class Template:
             _names=frozenset().union(*(part.names for part in parts)),
         )
 
+    def shows(self, *names: str) -> bool:
+        """Return whether the prompt shows any of the fields; without a template the input goes as it is."""
+        return self._ask is None or not self._names.isdisjoint(names)
+
     def messages(self, sample: Sample, shots: Sequence[Sample] = ()) -> tuple[Message, ...]:
         """Return the chat to send for ``sample``, with ``shots`` shown before it.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _DIGITS = 3
@@ -115,6 +115,7 @@ def trouble(summary: Mapping[str, Any]) -> list[str]:
         lines.append(f"{plural(outputs['error'], 'output')} failed and got no score: {kinds}")
     for name, entry in summary["scores"].items():
         lines += _trouble_of(name, entry)
+    lines += _trouble_of_perturbed(summary)
     gate = summary.get("gate", {}).get("coverage")
     if gate and not gate["pass"]:
         lines.append(f"coverage {percent(gate['value'])} is below the floor of {_exact_percent(gate['min'])}")
@@ -142,6 +143,26 @@ def _trouble_of(name: str, entry: Mapping[str, Any]) -> list[str]:
     if rest:
         lines.append(f"{plural(rest, 'output')} not scored for further reasons: see {name} in scores.jsonl")
     return lines
+
+
+def _trouble_of_perturbed(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for everything about perturbed rows that was not scored, and for what changed nothing."""
+    found = summary.get("robustness")
+    if not found:
+        return
+    for name, about in found["perturbations"].items():
+        if not about["changed"]:
+            yield f"{name} changed no row, so nothing was learnt from it"
+        if about["failed"]:
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in about["failures"].items())
+            yield f"{plural(about['failed'], 'output')} of rows perturbed by {name} failed and got no score: {kinds}"
+    for scorer, scores in found["scores"].items():
+        unscored = sum(scores["unscored"].values()) - sum(one["failed"] for one in found["perturbations"].values())
+        if unscored > 0:
+            yield f"{scorer} gave {plural(unscored, 'output')} of perturbed rows no score: see scores.jsonl"
+        if scores["no_worst"]:
+            have = "has" if scores["no_worst"] == 1 else "have"
+            yield f"{plural(scores['no_worst'], 'row')} {have} no worst {scorer}: a perturbed answer got no score"
 
 
 def _exact_percent(share: float) -> str:

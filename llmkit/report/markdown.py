@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from llmkit.report._robustness import robustness_signatures, robustness_tables
 from llmkit.report._words import arrow, heading, interval, number, percent, plain, short, spent, trouble
 from llmkit.text.visible import visible
 from llmkit.types import Run
@@ -31,6 +32,9 @@ def markdown_report(run: Run, examples: Sequence[Mapping[str, str]] = ()) -> str
             for name, e in summary["scores"].items()
         ],
     )
+    robustness = robustness_tables(summary)
+    if robustness:
+        lines += _details("Robustness", {"tables": robustness})
     for field, found in summary["slices"].items():
         lines += _slice(field, found, summary["scores"])
     for name, entry in summary["scores"].items():
@@ -38,7 +42,11 @@ def markdown_report(run: Run, examples: Sequence[Mapping[str, str]] = ()) -> str
     lines += _examples(examples)
     lines += ["", "## Signatures", "", "What made each number:", ""]
     lines += [
-        f"- `{' '.join(entry['signature'].split()).replace('`', chr(39))}`" for entry in summary["scores"].values()
+        f"- `{' '.join(signature.split()).replace('`', chr(39))}`"
+        for signature in (
+            *(entry["signature"] for entry in summary["scores"].values()),
+            *robustness_signatures(summary),
+        )
     ]
     lines += ["", *_facts(manifest), ""]
     return visible("\n".join(lines))

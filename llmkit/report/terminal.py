@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from llmkit.report._robustness import robustness_signatures, robustness_tables
 from llmkit.report._words import arrow, heading, interval, number, percent, plain, spent, trouble
 from llmkit.text.visible import visible
 from llmkit.types import Run
@@ -35,6 +36,9 @@ def print_report(run: Run, console: Console) -> None:
     _print_tables(console, _scores(summary))
     for line in trouble(summary):
         console.print(Text(visible(f"! {line}"), style="yellow"))
+    for grid in _details("", {"tables": robustness_tables(summary)}):
+        console.print()
+        _print_tables(console, grid)
     for field, found in summary["slices"].items():
         console.print()
         _print_tables(console, _slice(field, found, summary["scores"]))
@@ -50,8 +54,9 @@ def print_report(run: Run, console: Console) -> None:
         for note in (entry.get("details") or {}).get("notes", ()):
             console.print(Text(f"{name}: {note}", style="dim"))
     console.print()
-    for entry in summary["scores"].values():
-        console.print(Text(visible(str(entry["signature"])), style="dim"), soft_wrap=True)
+    own = [str(entry["signature"]) for entry in summary["scores"].values()]
+    for signature in (*own, *robustness_signatures(summary)):
+        console.print(Text(visible(signature), style="dim"), soft_wrap=True)
     console.print(Text(visible(spent(manifest)), style="dim"))
 
 

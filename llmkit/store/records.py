@@ -304,7 +304,10 @@ _LISTS = ("turns", "references", "contexts", "choices")
 
 
 def sample_to_dict(row: SampleRow) -> dict[str, Any]:
-    """Return ``{id, digest, input, turns?, references?, contexts?, choices?, answer?, meta?}``; no recorded output."""
+    """Return ``{id, digest, input, turns?, references?, contexts?, choices?, answer?, meta?}``; no recorded output.
+
+    Of a reworded row also ``perturbation``, and as ``original`` the id of the row it was made of.
+    """
     sample = row.sample
     found: dict[str, Any] = {"id": sample.id, "digest": row.digest, "input": sample.input}
     for name in _LISTS:
@@ -315,6 +318,8 @@ def sample_to_dict(row: SampleRow) -> dict[str, Any]:
         found["answer"] = sample.answer
     if sample.meta:
         found["meta"] = sample.meta
+    if sample.original is not None:
+        found |= {"perturbation": sample.perturbation, "original": sample.original.id}
     return found
 
 
@@ -328,6 +333,8 @@ def sample_from_dict(row: Mapping[str, Any]) -> SampleRow:
         **lists,
         answer=row.get("answer"),
         meta=row.get("meta") or {},
+        perturbation=row.get("perturbation", ""),
+        original=Sample(row["original"]) if "original" in row else None,
     )
     return SampleRow(sample, row["digest"])
 

@@ -244,3 +244,24 @@ def test_cold_runs_give_the_same_bytes_whatever_the_order_of_answers(
     assert llmkit(*WORDS, "--set", f"engine.max_concurrency={workers}", folder=tmp_path).code == 0
     assert results(tmp_path / "run") == uninterrupted
     assert server.stats()["max_in_flight"] <= workers
+
+
+def test_perturbed_rows_go_on_after_a_kill_too(server: FakeServer, tmp_path: Path) -> None:
+    for folder in (tmp_path / "whole", tmp_path / "cut"):
+        bench(
+            folder,
+            40,
+            target=served(server.base_url),
+            metrics=["exact_match", "bleu"],
+            perturb=["typos(rate=0.2)", "spaces(least=2, most=2)", "lowercase"],
+            engine={"max_concurrency": 4, "cache": False},
+        )
+    assert llmkit(*WORDS, folder=tmp_path / "whole").code == 0
+    total = len(read_rows(tmp_path / "whole" / "run" / "outputs.jsonl"))
+    assert total == server.stats()["total"] > 75
+    server.reset(SLOW)
+    done = stopped(server, tmp_path / "cut", signal.SIGINT, 30)
+    assert f" of {total} outputs in run" in done.err
+    assert llmkit(*WORDS, folder=tmp_path / "cut").code == 0
+    assert (asked_twice(server), server.stats()["total"]) == (0, total)
+    assert results(tmp_path / "cut" / "run") == results(tmp_path / "whole" / "run")
