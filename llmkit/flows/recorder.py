@@ -141,20 +141,24 @@ class Recorder:
 
     def score_in_batches(self) -> None:
         """Score what is quicker in batches: after all answers are in, read back from the run folder."""
-        for version, scorers in self._scorers.items():
-            for tally in scorers.batched:
-                self._score_in_batches(version, tally)
+        for place in range(len(self._scorers[""].batched)):
+            tallies = {version: scorers.batched[place] for version, scorers in self._scorers.items()}
+            self._score_in_windows(tallies)
 
-    def _score_in_batches(self, version: str, tally: Tally) -> None:
+    def _score_in_windows(self, tallies: Mapping[str, Tally]) -> None:
+        """Score with one scorer's tallies, by version of the rows; write its scores in the order of the outputs."""
+        tally = tallies[""]
         repeats = self.setup.config.repeats if tally.over_repeats else 1
-        rows = (
-            (row, sample, output)
-            for row, (sample, output) in enumerate(self.recorded())
-            if sample.perturbation == version
-        )
+        rows = ((row, sample, output) for row, (sample, output) in enumerate(self.recorded()))
         while window := list(islice(rows, max(1, tally.batch // repeats) * repeats)):
-            for score in of_window(tally, window, repeats):
-                self._scores.write(score)
+            found: dict[tuple[str, int], Score] = {}
+            for version, one in tallies.items():
+                mine = [item for item in window if item[1].perturbation == version]
+                found |= {
+                    (score.sample_id, score.repeat): score for score in (of_window(one, mine, repeats) if mine else ())
+                }
+            for _, sample, output in window[::repeats]:
+                self._scores.write(found[sample.id, output.repeat])
 
     def tell(self, cost: float, tokens: int) -> None:
         """Tell the observer how far the run is."""

@@ -170,6 +170,7 @@ def _asked(sample: Sample, slices: Mapping[str, str]) -> dict[str, Any]:
         "choices": sample.choices,
         "answer": sample.answer,
         "slices": slices,
+        "perturbation": sample.perturbation,
         "meta": {key: value for key, value in sample.meta.items() if key not in slices},
     }
 

@@ -49,7 +49,8 @@ class Figures:
 
     Attributes:
         rows: How many came by.
-        values: For each scorer the samples' values (means over repeats), undefined ones left out.
+        values: For each scorer the samples' values (means over repeats), undefined ones and those of reworded samples
+            left out.
         base_values: The same of the other run.
         seconds: Latency of each answer that was waited for.
         costs: US dollars of each answer with a known price.
@@ -145,16 +146,17 @@ class KeptRows:
 
     def _count(self, row: Mapping[str, Any], values: Sequence[float | None]) -> None:
         figures = self.figures
-        for name, value in zip(self._names.scorers, values, strict=True):
-            if value is not None:
-                figures.values[name].append(value)
+        if not row.get("perturbation"):
+            for name, value in zip(self._names.scorers, values, strict=True):
+                if value is not None:
+                    figures.values[name].append(value)
         for name, scores in (row.get("scores") or {}).items():
             if name not in figures.graded and any(score.get("value") not in {None, 0, 1} for score in scores):
                 figures.graded.add(name)
         outputs = row.get("outputs") or ()
         figures.seconds.extend(output["latency"] for output in outputs if output.get("latency"))
         figures.costs.extend(output["cost"] for output in outputs if output.get("cost") is not None)
-        if row.get("base"):
+        if row.get("base") and not row.get("perturbation"):
             base = values_of(row["base"].get("scores") or {}, self._names.scorers)
             for name, value in zip(self._names.scorers, base, strict=True):
                 if value is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from llmkit.report import svg
 from llmkit.report._kept_rows import Figures
+from llmkit.report._robustness import robustness_tables
 from llmkit.report._words import arrow, interval, number, percent, plain, plural, trouble
 from llmkit.text.visible import visible
 
@@ -196,8 +197,11 @@ def _slice_cell(score: Mapping[str, Any], entry: Mapping[str, Any], axis: svg.Ax
 
 
 def details(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what scorers have to say beside their value: classes, confusion, tables, diagrams, notes."""
-    found = []
+    """Return what there is beside values: what rewording cost; scorers' classes, confusion, tables, diagrams, notes."""
+    found: list[dict[str, Any]] = []
+    reworded = [_table(table) for table in robustness_tables(summary)]
+    if reworded:
+        found.append({"name": "Robustness", "tables": reworded, "notes": [], "confusion": None})
     for name, entry in summary["scores"].items():
         given = entry.get("details") or {}
         tables = [*_classes(given.get("per_class") or {}), *map(_table, given.get("tables", ()))]

@@ -18,6 +18,7 @@ from llmkit.report import _sections as sections
 from llmkit.report._compact import Names, names_of
 from llmkit.report._comparison import comparison_section
 from llmkit.report._kept_rows import KeptRows, Limits
+from llmkit.report._robustness import robustness_signatures
 from llmkit.report._words import heading, percent, plural, spent
 from llmkit.report.limitations import limitations, yes_or_no
 from llmkit.text.visible import visible
@@ -46,7 +47,8 @@ def html_report(
         rows: Every sample in dataset order, each a mapping of ``id``, ``input`` (text or messages), ``contexts``,
             ``references``, ``choices``, ``answer``, ``slices`` (field to value), ``outputs`` (of each repeat ``text``
             or ``error``, ``retrieved``, ``latency``, ``cost``, ``turns``), ``scores`` and ``judgments`` (by scorer, a
-            list over repeats), and ``base`` (the other run's ``outputs`` and ``scores``) where there are two runs.
+            list over repeats), ``perturbation`` (what reworded it; such rows are shown, and not in the distributions),
+            and ``base`` (the other run's ``outputs`` and ``scores``) where there are two runs.
             Only ``id`` is needed. They stream: what is kept of them is bounded.
         comparison: The verdict on two runs: ``verdict``, ``reasons``, ``base``, ``left_out``, ``metrics``, ``slices``,
             ``changed`` (ids, worst first) and ``flaky``.
@@ -94,7 +96,10 @@ def _view(run: Run, kept: KeptRows, shares: Collection[str], comparison: Mapping
         "covered": percent(summary["coverage"]),
         "outputs": summary["outputs"],
         "limitations": limitations(run, shares),
-        "signatures": [visible(str(entry["signature"])) for entry in summary["scores"].values()],
+        "signatures": [
+            *(visible(str(entry["signature"])) for entry in summary["scores"].values()),
+            *map(visible, robustness_signatures(summary)),
+        ],
         "facts": _facts(manifest),
         "kept_note": _kept_note(kept),
         "row_count": figures.rows,

@@ -18,6 +18,7 @@ from llmkit import Options, __version__, run_eval
 from llmkit.errors import ConfigError, DataError
 from llmkit.flows.plan import plan_eval
 from llmkit.flows.robustness import Reworded, Robustness, Sides, paired
+from llmkit.flows.run_rows import run_rows
 from llmkit.flows.setup import prepare
 from llmkit.flows.summarise import Design, estimate
 from llmkit.flows.tally import Tally
@@ -483,3 +484,7 @@ class FewOverRepeats(MeanMetric):
         assert found[name]["drop"]["spaces"]["value"] == 0.0
         assert found[name]["worst"]["value"] == 0.3
         assert found[name]["unscored"] == {"lowercase": 0, "spaces": 0}
+    by_id = {row["id"]: row for row in run_rows(run)}
+    assert [row["perturbation"] for row in by_id.values()][:3] == ["", "spaces", ""]
+    for row in by_id.values():
+        assert [len(row["scores"][name]) for name in metrics] == [2, 2, 1]
