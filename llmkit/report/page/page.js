@@ -109,12 +109,13 @@ function openNamed() {
 
 function theme() {
   const button = document.getElementById("theme");
-  const words = { "": "Theme: system", light: "Theme: light", dark: "Theme: dark" };
+  const words = { "": "system", light: "light", dark: "dark" };
   const names = Object.keys(words);
   const apply = (name) => {
     if (name) document.documentElement.dataset.theme = name;
     else delete document.documentElement.dataset.theme;
-    button.textContent = words[name];
+    button.replaceChildren(el("span", { class: "long" }, "Theme: "), words[name]);
+    button.setAttribute("aria-label", `Theme: ${words[name]}`);
   };
   const kept = memory((store) => store.getItem("llmkit-theme")) || "";
   apply(names.includes(kept) ? kept : "");

@@ -13,19 +13,18 @@ let rowHeight = 40;
 let active = 0;
 let printing = false;
 
-const PAIRED = ROWS.some((row) => row.base);
-
 const above = el("tr", { class: "gap-row", "aria-hidden": "true" }, el("td", {}));
 const below = el("tr", { class: "gap-row", "aria-hidden": "true" }, el("td", {}));
 
+const PAIRED = ROWS.some((row) => row.base);
 const NARROW = matchMedia("(max-width: 60rem)").matches;
 
 const COLUMNS = [
   { key: "id", head: "sample", name: "id", rem: NARROW ? 8.5 : 11, cell: (row) => opener(row) },
-  { key: "asked", head: "input", name: "asked", rem: NARROW ? 11 : 16, cell: (row) => el("bdi", {}, oneLine(asked(row))) },
-  { key: "said", head: "output", name: "said", rem: NARROW ? 11 : 16, cell: (row) => el("bdi", {}, oneLine(said(row))) },
-  { key: "tags", head: "notes", name: "tags", rem: PAIRED ? 9 : 6.5, cell: (row) => row.tags.map(tag) },
-  ...SCORERS.map((scorer, i) => ({ key: i, head: scorer.name, name: "score num", rem: PAIRED ? 10.5 : 7.5, cell: (row) => scoreCell(row, scorer, i) })),
+  { key: "asked", head: "input", name: "asked", rem: NARROW || PAIRED ? 11 : 16, cell: (row) => el("bdi", {}, oneLine(asked(row))) },
+  { key: "said", head: "output", name: "said", rem: NARROW || PAIRED ? 11 : 16, cell: (row) => el("bdi", {}, oneLine(said(row))) },
+  { key: "tags", head: "notes", name: "tags", rem: PAIRED ? 11.5 : 6.5, cell: (row) => row.tags.map(tag) },
+  ...SCORERS.map((scorer, i) => ({ key: i, head: scorer.name, name: "score num", rem: PAIRED ? 9 : 7.5, cell: (row) => scoreCell(row, scorer, i) })),
 ];
 
 const tag = (name) => el("span", { class: `tag ${TONES[name]}` }, name);
