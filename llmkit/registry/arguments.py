@@ -54,7 +54,8 @@ def build(kind: str, written: Written, *, base: Path | None = None, key: str = "
     name = str(Spec(spec.name, _identity(cls, values)))
     base = _BASE.get() if base is None else base
     if base is not None:
-        values = {k: _resolve(v, base) for k, v in values.items()}
+        paths = {k: f.default for k, f in fields(cls).items() if isinstance(f.default, Path)}
+        values = {k: _resolve(v, base) for k, v in {**paths, **values}.items()}
     try:
         with _inside(base):
             return Built(cls(**values), name)
