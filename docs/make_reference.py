@@ -50,7 +50,8 @@ are; the perturbed ones get a table of their own, and stand in `outputs.jsonl` a
   is by chance alone, so compare it only between runs with the same ones. Metrics of the whole set, such as BLEU or F1, have none.
 - **changed**: how many rows differ. A perturbed answer that failed is counted and has no score; its row has no worst case.
 
-The target does not learn that a row is perturbed: it sees the row's own id, and the same worked examples. Perturbations of *robustness* change the
+The target does not learn that a row is perturbed: it sees the row's own id, and the same worked examples. A judge reads the question in the row's
+own words, so that it does not stumble itself. Perturbations of *robustness* change the
 input (of a chat its last user message). Those of *fairness* that change who is meant (`names`, `gender_terms`, `gender_pronouns`) rewrite the
 whole row, with its contexts, choices and references, so that a right answer stays right; fields of your own, and `answer`, are left alone.
 

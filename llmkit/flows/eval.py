@@ -154,7 +154,7 @@ async def _ask_all(
         if earlier is None:
             await _record(engine, recorder, tasks(setup), answerer(setup, engine, bench))
         else:
-            await _record(engine, recorder, earlier.pairs(), _rejudged(bench))
+            await _record(engine, recorder, earlier.pairs(), _rejudged(setup, bench))
         if recorder.judges_together:
             await _record_together(setup, engine, recorder, bench)
     except asyncio.CancelledError:
@@ -183,14 +183,15 @@ def answerer(setup: Setup, engine: Engine, bench: Bench) -> Callable[[tuple[Samp
             output = await engine.converse(lane, asker.dialogue(sample, repeat))
         except RequestError as error:
             output = Output(sample.id, None, repeat, error=failure(error))
-        return sample, output, await bench.judge(sample, output)
+        return sample, output, await bench.judge(setup.variants.meant(sample), output)
 
     return answer
 
 
-def _rejudged(bench: Bench) -> Callable[[tuple[Sample, Output]], Awaitable[Judged]]:
+def _rejudged(setup: Setup, bench: Bench) -> Callable[[tuple[Sample, Output]], Awaitable[Judged]]:
     async def judged(pair: tuple[Sample, Output]) -> Judged:
-        return (*pair, await bench.judge(*pair))
+        sample, output = pair
+        return sample, output, await bench.judge(setup.variants.meant(sample), output)
 
     return judged
 
@@ -214,7 +215,7 @@ async def _record_together(setup: Setup, engine: Engine, recorder: Recorder, ben
 
     async def judged(group: list[tuple[Sample, Output]]) -> tuple[Sample, list[Output], dict[str, Judgment]]:
         sample, outputs = group[0][0], [output for _, output in group]
-        return sample, outputs, await bench.judge_together(sample, outputs)
+        return sample, outputs, await bench.judge_together(setup.variants.meant(sample), outputs)
 
     pairs = recorder.recorded()
     groups = iter(lambda: list(islice(pairs, repeats)), [])

@@ -79,7 +79,7 @@ def _questions(setup: Setup, seat: Seat) -> Iterator[Request]:
             continue
         outputs, waiting = waiting, []
         judge = seat.judge
-        row = _with_unknown(seat, sample)
+        row = _with_unknown(seat, setup.variants.meant(sample))
         dialogue = judge.judge_over(row, outputs) if seat.over_repeats else judge.judge(row, output)  # type: ignore[attr-defined]
         with closing(dialogue):
             yield from (request for request in next(dialogue, ()) if request.kind != "embedding")

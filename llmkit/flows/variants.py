@@ -72,6 +72,15 @@ class Variants:
         """Files whose content decides what they make of a row."""
         return [Path(file) for one in self.perturbations.values() for file in getattr(one, "files", ())]
 
+    def meant(self, sample: Sample) -> Sample:
+        """Return a row as a judge is to read it: in its own words, unless rewording changed what is meant.
+
+        A judge that stumbled over typos itself would blame the system for it.
+        """
+        if sample.original is None or getattr(self.perturbations[sample.perturbation], "whole_row", False):
+            return sample
+        return replace(sample, input=sample.original.input)
+
     def with_counts(self, samples: Iterable[Sample], source: str) -> Variants:
         """Return the same with `counts`, from one reading of the eval set.
 

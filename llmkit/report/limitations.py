@@ -122,7 +122,16 @@ def _where(summary: Mapping[str, Any], directed: Mapping[str, Any], shares: Coll
         worst = _worst(found["values"], primary, directed[primary], shares)
         if worst:
             lines.append(f"By {field}, {primary} is worst for {'; '.join(worst)}.")
-    return lines
+    return [*lines, *_reworded(summary, primary, directed[primary])]
+
+
+def _reworded(summary: Mapping[str, Any], primary: str, entry: Mapping[str, Any]) -> list[str]:
+    """Return what rewording costs for certain, the worst first; one sentence, or none."""
+    scores = summary.get("robustness", {"scores": {}})["scores"].get(primary)
+    drops = [] if scores is None else [(name, drop) for name, drop in scores["drop"].items() if (drop["low"] or 0) > 0]
+    drops.sort(key=lambda item: -item[1]["value"])
+    told = [f"{name} ({number(drop['value'], entry)}, {interval(drop, entry)})" for name, drop in drops[:_WORST]]
+    return [f"Asked in other words, {primary} is worse: under {'; '.join(told)}."] if told else []
 
 
 def _worst(values: Mapping[str, Any], name: str, entry: Mapping[str, Any], shares: Collection[str]) -> list[str]:

@@ -26,6 +26,7 @@ from llmkit.metrics import MeanMetric
 from llmkit.metrics.edit_similarity import EditSimilarity
 from llmkit.perturbations.lowercase import Lowercase
 from llmkit.perturbations.names import Names
+from llmkit.report.limitations import limitations
 from llmkit.report.markdown import markdown_report
 from llmkit.types import Output, Sample
 
@@ -488,3 +489,64 @@ class FewOverRepeats(MeanMetric):
     assert [row["perturbation"] for row in by_id.values()][:3] == ["", "spaces", ""]
     for row in by_id.values():
         assert [len(row["scores"][name]) for name in metrics] == [2, 2, 1]
+
+
+JUDGE = """
+def judge(messages):
+    text = messages[-1]["content"]
+    assert "Hard question" in text or "easy question" in text, text
+    return "Grade: 10" if text.count("right") > text.count("wrong") else "Grade: 1"
+"""
+
+
+def test_judges_score_perturbed_answers_and_read_the_question_in_its_own_words(tmp_path: Path) -> None:
+    (tmp_path / "judge.py").write_text(JUDGE)
+    keys: dict[str, Any] = {"judges": ["grade"], "judge_model": {"python": "judge.py:judge"}, "repeats": 2}
+    rows = [{key: value for key, value in row.items() if key != "references"} for row in ROWS]
+    run = evaluated(tmp_path, '[lowercase, "contractions"]', rows=rows, metrics=["length"], **keys)
+    found = run.summary["robustness"]["scores"]["grade"]
+    own = run.summary["scores"]["grade"]["value"]
+    assert found["original"]["value"] == own
+    assert found["drop"]["lowercase"]["value"] == pytest.approx(0.7 * (own - _graded(run, "h0~lowercase")))
+    assert found["worst"]["value"] == found["perturbed"]["lowercase"]["value"] < own
+    assert found["unscored"] == {"lowercase": 0, "contractions": 0}
+    assert {one.sample_id for one in run.transcripts} == {output.sample_id for output in run.outputs}
+    again = run_eval(tmp_path / "c.yaml", options=Options(out=tmp_path / "again", outputs=tmp_path / "run"))
+    assert again.summary["robustness"] == run.summary["robustness"]
+
+
+def _graded(run: Any, sample_id: str) -> float:
+    return float(next(score.value for score in run.scores if (score.sample_id, score.scorer) == (sample_id, "grade")))
+
+
+def test_multiple_choice_is_asked_in_other_words_by_every_rule_and_so_are_likelihoods(tmp_path: Path) -> None:
+    rows = [
+        {"id": str(n), "input": f"What Colour is {n}?", "choices": ["Red", "Blue"], "answer": n % 2} for n in range(4)
+    ]
+    echo: dict[str, Any] = {"target": {"echo": {"text": "B"}}, "metrics": ["choice_accuracy(rule='helm')"]}
+    asked = config(tmp_path, "[lowercase]", rows=rows, choice={"rules": ["original", "helm"]}, **echo)
+    run = run_eval(asked, options=Options(out=tmp_path / "run"))
+    prompts = [row.sample.input for row in run.samples]
+    assert prompts[:2] == ["What Colour is 0?", "what colour is 0?"]
+    found = run.summary["robustness"]["scores"]["choice_accuracy(rule='helm')"]
+    assert (found["original"]["value"], found["drop"]["lowercase"]["value"], found["drop"]["lowercase"]["n"]) == (
+        0.5,
+        0.0,
+        4,
+    )
+    # The echo target finds its own prompt certain, and gives any other text -1 for each word.
+    likely = [{"id": str(n), "input": f"Word {n}", "references": [f"Word {n}"]} for n in range(3)]
+    (tmp_path / "c.yaml").unlink()
+    asked = config(tmp_path, "[lowercase]", rows=likely, ask="references", target="echo", metrics=["perplexity"])
+    found = run_eval(asked, options=Options(out=tmp_path / "more")).summary["robustness"]["scores"]["perplexity"]
+    assert found["original"]["value"] == 1.0
+    assert found["perturbed"]["lowercase"]["value"] == pytest.approx(np.e)
+    assert found["drop"]["lowercase"]["value"] == pytest.approx(np.e - 1)  # lower is better
+
+
+def test_limitations_name_what_rewording_costs_for_certain(tmp_path: Path) -> None:
+    run = evaluated(tmp_path, "[lowercase, spaces]")
+    [line] = [line for line in limitations(run, {"exact_match"}).where if "other words" in line]
+    assert line.startswith("Asked in other words, exact_match is worse: under lowercase (0.700, ")
+    assert "spaces" not in line
+    assert "Robustness" in (tmp_path / "run" / "report.html").read_text()
