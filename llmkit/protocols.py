@@ -117,7 +117,7 @@ class Judge(Protocol):
       sample together, failed ones too, after all answers are in. ``min_repeats`` says how many it needs.
     - ``unprepared`` (bool) and ``prepare() -> Dialogue[Mapping[Path, str]]``: something is asked once before the rows
       (the evaluation steps of G-Eval) and kept in the files that it returns.
-    - ``members`` (specs of judges) and ``combine(judgments) -> Judgment``: a jury; each member judges with its own
+    - ``jurors`` (specs of judges) and ``verdict(judgments) -> Judgment``: a jury; each member judges with its own
       model, and nothing is asked by the jury itself.
     - ``opponent``: a run folder or a JSONL file of outputs to compare with; the text of the same row is handed to the
       judge as the row's meta field ``opponent``.

@@ -144,7 +144,7 @@ class Bench:
     async def _of(self, seat: Seat, sample: Sample, outputs: Sequence[Output]) -> Judgment:
         if seat.members:
             said = await _all([self._of(member, sample, outputs) for member in seat.members])
-            return _kept(seat, lambda: seat.judge.combine(said), [e for one in said for e in one.exchanges])  # type: ignore[attr-defined]
+            return _kept(seat, lambda: seat.judge.verdict(said), [e for one in said for e in one.exchanges])  # type: ignore[attr-defined]
         row = _with_opponent(seat, sample, outputs[0])
         if row is None:
             return Judgment(Failure("no_opponent", "what it is compared with holds no answer to this row"))

@@ -73,8 +73,8 @@ def _seat(cfg: EvalConfig, written: Any, key: str, models: dict[str, Model], pro
         problems += error.problems
         return None
     own = str(getattr(judge, "name", "") or "") or name
-    if hasattr(judge, "members"):
-        members = [_seat(cfg, one, f"{key}.members[{i}]", models, problems) for i, one in enumerate(judge.members)]
+    if hasattr(judge, "jurors"):
+        members = [_seat(cfg, one, f"{key}.members[{i}]", models, problems) for i, one in enumerate(judge.jurors)]
         whole = tuple(member for member in members if member is not None)
         return Seat(own, judge, members=whole, code=_code(judge)) if len(whole) == len(members) else None
     model = _model(cfg, judge.model, key, models, problems)

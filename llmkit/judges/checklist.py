@@ -138,7 +138,9 @@ class Checklist(ModelJudge):
     def details(self, table: Table) -> dict[str, Any]:
         """Return the share of answers that meet each item of the config."""
         columns = table.columns[1:]
-        rows = [[item, len(met), sum(met) / len(met)] for item, met in zip(self.items, columns, strict=True)]
+        rows = [
+            [item, len(met), sum(map(float, met)) / len(met)] for item, met in zip(self.items, columns, strict=True)
+        ]
         return {"tables": [{"title": "Items", "columns": ["item", "n", "met"], "rows": rows}]} if rows else {}
 
 

@@ -250,7 +250,7 @@ class Geval(ModelJudge):
 
     def details(self, table: Table) -> dict[str, Any]:
         """Return how many rows were scored in which way, and how sure each way was."""
-        masses, errors, dropped, ways = (list(column) for column in table.columns[1:5])
+        masses, errors, dropped, ways = ([float(item) for item in column] for column in table.columns[1:5])
         weighed_rows = [mass for mass, way in zip(masses, ways, strict=True) if way]
         sampled = [error for error, way in zip(errors, ways, strict=True) if not way]
         notes = []

@@ -172,7 +172,7 @@ class Pairwise(ModelJudge):
 
     def details(self, table: Table) -> dict[str, Any]:
         """Return wins, ties and losses, and how often the two orders disagree."""
-        preferences, firsts, seconds = (list(column) for column in table.columns[:3])
+        preferences, firsts, seconds = ([float(item) for item in column] for column in table.columns[:3])
         n = len(preferences)
         wins, losses = sum(p > 0.5 for p in preferences), sum(p < 0.5 for p in preferences)  # noqa: PLR2004 - a tie
         counts = {"wins": wins, "ties": n - wins - losses, "losses": losses}

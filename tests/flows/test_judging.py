@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests import fakejudges
 from tests.cli.command import bench, finish, llmkit, read_rows, results, served, start, until, write_config, write_rows
 from tests.fakeserver import Behaviour, FakeServer
 
@@ -166,3 +167,61 @@ def test_the_same_model_is_one_lane_and_one_question_is_paid_once(tmp_path: Path
     assert done.code == 0, done.err
     assert len(server.log()) == 5
     assert done.json["scores"]["grade"]["n"] == 15
+
+
+def test_a_jury_asks_each_members_own_model(tmp_path: Path, server: FakeServer) -> None:
+    members = [{"grade": {"model": served(server.base_url, model=model)}} for model in ("a", "b", "c")]
+    judged(tmp_path, server, 5, target="echo", judge_model=None, judges=[{"jury": {"members": members}}])
+    done = llmkit("eval", "c.yaml", "--out", "run", "--format", "json", folder=tmp_path)
+    assert done.code == 0, done.err
+    [(name, entry)] = done.json["scores"].items()
+    assert name.startswith("jury(")
+    assert entry["value"] == pytest.approx((4 * 10 + 1) / 5)
+    assert [row[1:] for row in entry["details"]["tables"][0]["rows"]] == [[5, 8.2]] * 3
+    assert len(server.log()) == 15
+    assert len(read_rows(tmp_path / "run" / "judgments.jsonl")[0]["exchanges"]) == 3
+
+
+def test_two_systems_are_compared_by_what_an_earlier_run_answered(tmp_path: Path, server: FakeServer) -> None:
+    server.reset(Behaviour(answer=fakejudges.judging(lambda text, first: float("better" in text))))
+    rows = [{"id": f"r{n}", "input": "x", "output": f"{n} {'better' if n < 7 else 'worse'}"} for n in range(10)]
+    write_rows(tmp_path / "set.jsonl", rows)
+    write_rows(
+        tmp_path / "other.jsonl", [{"id": f"r{n}", "output": f"{n} {'better' if n > 4 else 'bad'}"} for n in range(10)]
+    )
+    write_config(
+        tmp_path,
+        target="recorded",
+        metrics=None,
+        judges=[{"pairwise": {"opponent": "other.jsonl", "name": "duel"}}],
+        judge_model=served(server.base_url),
+    )
+    done = llmkit("eval", "c.yaml", "--no-cache", "--format", "json", folder=tmp_path)
+    assert done.code == 0, done.err
+    duel = done.json["scores"]["duel"]
+    assert duel["value"] == pytest.approx((5 + 2 * 0.5) / 10)  # 5 wins, 2 ties, 3 losses
+    assert len(server.log()) == 20
+    assert "opponent:" in duel["signature"]
+
+
+def test_evaluation_steps_are_written_once_and_asked_for_by_nobody_again(tmp_path: Path, server: FakeServer) -> None:
+    def rating(body: Mapping[str, Any]) -> str:
+        text = str(body["messages"][-1]["content"])
+        return "1. Read.\n2. Rate." if "Write the steps" in text else "4" if "as one whole number" in text else text
+
+    server.reset(Behaviour(answer=rating))
+    judge = {"geval": {"criteria": "coherence", "probabilities": "never", "samples": 2, "name": "coherence"}}
+    judged(tmp_path, server, 4, target="echo", judges=[judge])
+    plan = llmkit("eval", "c.yaml", "--dry-run", "--format", "json", folder=tmp_path)
+    assert plan.code == 0, plan.err
+    first = llmkit("eval", "c.yaml", "--format", "json", folder=tmp_path)
+    assert first.code == 0, first.err
+    [steps] = (tmp_path / "judges").glob("coherence-*.steps.yaml")
+    assert str(steps.name) in first.err
+    assert len(server.log()) == 1 + 4 * 2
+    again = llmkit("eval", "c.yaml", "--format", "json", folder=tmp_path)
+    assert len(server.log()) == 1 + 4 * 2 * 2
+    assert again.json["scores"] == first.json["scores"]
+    steps.write_text(steps.read_text().replace("Rate.", "Rate well."))
+    third = llmkit("eval", "c.yaml", "--format", "json", folder=tmp_path).json
+    assert third["scores"]["coherence"]["signature"] != first.json["scores"]["coherence"]["signature"]
