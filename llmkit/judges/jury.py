@@ -23,8 +23,8 @@ class Jury(MeanScorer):
     """Verdict of several judges together: their mean, median or majority.
 
     Formula: for each answer the mean, the median or the most frequent value of the members' scores (where several are
-    as frequent, the mean of these); the mean over the answers. Range and direction are the members', higher is better. A
-    member without a verdict does not vote; where fewer than ``quorum`` of the members vote, the row is an error. The
+    as frequent, the mean of these); the mean over the answers. Range and direction are the members', higher is better.
+    A member without a verdict does not vote; where fewer than ``quorum`` of the members vote, the row is an error. The
     report shows each member's own mean and how often members agree.
 
     Use it where one judge's taste weighs too much: models of several families make each other's errors less often than
