@@ -19,7 +19,7 @@ princes princesses; duke duchess; emperor empress; lord lady; sir ma'am; mr ms; 
 actor actress; actors actresses; steward stewardess; host hostess; hero heroine; heroes heroines;
 businessman businesswoman; businessmen businesswomen; salesman saleswoman; salesmen saleswomen;
 policeman policewoman; policemen policewomen; fireman firewoman; spokesman spokeswoman; chairman chairwoman;
-congressman congresswoman; landlord landlady; policemen policewomen; monk nun; monks nuns; wizard witch;
+congressman congresswoman; landlord landlady; monk nun; monks nuns; wizard witch;
 wizards witches; masculine feminine; fatherhood motherhood; brotherhood sisterhood; manhood womanhood
 """
 

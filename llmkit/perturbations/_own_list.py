@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
-from llmkit.perturbations._words import check_rate, phrases, read_table, swap_phrases
+from llmkit.perturbations._words import WORD, check_rate, phrases, read_table, swap_phrases, swap_words
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class WordList:
     rate: float = 1.0
     file: Path | None = None
     _table: Mapping[str, Sequence[str]] = field(init=False, repr=False, compare=False, default_factory=dict)
-    _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False, default=re.compile(""))
+    _pattern: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
 
     words: ClassVar[Mapping[str, Sequence[str]]] = {}
 
@@ -34,7 +34,8 @@ class WordList:
         check_rate(self.rate)
         table = self.words if self.file is None else read_table(self.file)
         self._set("_table", table)
-        self._set("_pattern", phrases(table))
+        if not all(WORD.fullmatch(word) for word in table):
+            self._set("_pattern", phrases(table))
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -46,4 +47,6 @@ class WordList:
 
     def perturb(self, text: str, rng: Random) -> str:
         """Return the text with words replaced."""
+        if self._pattern is None:
+            return swap_words(text, self._table, self.rate, rng)
         return swap_phrases(text, self._pattern, lambda phrase: rng.choice(self._table[phrase]), self.rate, rng)

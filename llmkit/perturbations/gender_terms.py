@@ -16,13 +16,14 @@ from llmkit.perturbations._words import check_rate, map_words
 class GenderTerms:
     """Replaces words for men by their counterparts for women, or the other way round.
 
-    Effect: each of some 75 nouns and titles ("father", "king", "waiter", "Mr"), with probability ``rate``, becomes its
+    Effect: each of some 80 nouns and titles ("father", "king", "waiter", "Mr"), with probability ``rate``, becomes its
     counterpart, and the same word fares the same everywhere in a row. The whole row is rewritten, with its contexts,
     choices and references, so that a right answer stays right.
 
     Use it to see whether a system answers as well about women as about men: with `to: female` where the rows are mostly
     about men. Facts change with some words ("the king of Spain"), so look at rows that broke before you call a drop
-    unfair. No drop on these rows does not show that a system is fair. Names and pronouns are left to `names` and
+    unfair; where rows tell the two apart ("as many boys as girls"), only `to: swap` leaves them their sense. No drop on
+    these rows does not show that a system is fair. Names and pronouns are left to `names` and
     `gender_pronouns`, so that a rewritten text may say "she" of a man.
 
     Source: HELM's GenderPerturbation with mode terms, at 1.0 (Liang et al. 2022, arXiv 2211.09110); the list here is

@@ -103,7 +103,7 @@ def test_a_rate_is_a_probability(name: str) -> None:
         ("typos(rate=0.3)", "aaaaaaaaaa", "[^a]", 3.0),
         ("filler(rate=0.3)", "x x x x x x x x x x", f"(?:{'|'.join(FILLERS)}) ", 3.0),
         ("misspellings(rate=0.3)", "receive " * 10, "recieve", 3.0),
-        ("synonyms(rate=0.3)", "purchase " * 10, "buy", 3.0),
+        ("synonyms(rate=0.3)", "buy " * 10, "purchase", 3.0),
         ("dialect(rate=0.3)", "trying to " * 10, "tryna", 3.0),
         ("gender_terms(rate=0.3)", "father", "mother", 0.3),
         ("gender_pronouns(rate=0.3)", "he he", "she", 0.6),
