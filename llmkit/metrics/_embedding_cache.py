@@ -60,7 +60,7 @@ class EmbeddingCache:
                 marks = ",".join("?" * len(part))
                 question = f"SELECT key, rows, body FROM embeddings WHERE key IN ({marks})"  # noqa: S608 - marks only
                 for key, rows, body in connection.execute(question, part):
-                    array = np.frombuffer(body, dtype=np.float32)
+                    array = np.frombuffer(bytearray(body), dtype=np.float32)  # writable, as PyTorch wants it
                     if rows and array.size and array.size % rows == 0:
                         found[bytes(key)] = array.reshape(rows, -1)
             now = time.time()

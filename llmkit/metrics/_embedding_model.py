@@ -6,23 +6,21 @@ Imports torch and transformers, so it is only imported when a model is really us
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import transformers
 
 from llmkit.errors import ConfigError, Problem
 from llmkit.metrics._embedding_layers import pack
+from llmkit.metrics._embedding_threads import side_by_side
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-T = TypeVar("T")
 
 TOKEN_BUDGET = {"cpu": 512}
 """Tokens of one forward pass, padding included, so few that a CPU's cache holds most of it.
@@ -145,26 +143,11 @@ class TokenModel:
                 return list(self._forward([texts[i] for i in batch], reduce, states))
 
         found: list[Any] = [None] * len(texts)
-        for batch, made in zip(batches, self._side_by_side(work, batches), strict=True):
+        each = side_by_side(work, batches) if self._device.type == "cpu" else map(work, batches)
+        for batch, made in zip(batches, each, strict=True):
             for i, rows in zip(batch, made, strict=True):
                 found[i] = rows
         return found
-
-    def _side_by_side(self, work: Callable[[list[int]], T], batches: Sequence[list[int]]) -> Iterator[T]:
-        """Yield what ``work`` makes of each batch, in order.
-
-        On a CPU as many batches run at once as there are threads, each on one: threads that share a batch wait for one
-        another at every step, the longer the busier the machine.
-        """
-        threads = torch.get_num_threads()
-        if self._device.type != "cpu" or threads == 1 or len(batches) == 1:
-            yield from map(work, batches)
-            return
-        try:
-            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                yield from pool.map(work, batches)
-        finally:
-            torch.set_num_threads(threads)
 
     def _forward(self, texts: Sequence[Tokens], reduce: Reduce, states: bool) -> Iterator[NDArray[Any]]:  # noqa: FBT001
         try:

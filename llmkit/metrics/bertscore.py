@@ -163,6 +163,8 @@ class BertScore(EmbeddingMetric):
         self, texts: EmbeddedTexts, jobs: Sequence[Pair], tokens: Mapping[str, Tokens], idf: InverseFrequency | None
     ) -> dict[Pair, float | Skipped]:
         """Return the score of each different pair."""
+        from llmkit.metrics._embedding_threads import each
+
         base = self._baselines()
         found: dict[Pair, float | Skipped] = {}
         full = [pair for pair in jobs if not any(tokens[text].empty for text in pair)]
@@ -171,13 +173,12 @@ class BertScore(EmbeddingMetric):
             different = {text: tokens[text] for pair in portion for text in pair}
             vectors = texts.vectors(different)
             weights = {text: _weights(one, texts.model.ends, idf) for text, one in different.items()}
-            for pair in portion:
-                output, reference = pair
-                if not weights[output].any() or not weights[reference].any():
-                    found[pair] = Skipped(NO_WEIGHT)
-                    continue
-                matched = match(vectors[output], weights[output], vectors[reference], weights[reference])
-                found[pair] = (matched[self.measure] - base) / (1 - base)
+            sides = {text: (vectors[text], weights[text]) for text in different}
+            weighed = [pair for pair in portion if all(weights[text].any() for text in pair)]
+            matched = each(lambda pair, sides=sides: match(*sides[pair[0]], *sides[pair[1]]), weighed)
+            found.update(dict.fromkeys(portion, Skipped(NO_WEIGHT)))
+            for pair, one in zip(weighed, matched, strict=True):
+                found[pair] = (one[self.measure] - base) / (1 - base)
         return found
 
     def _baselines(self) -> float:
@@ -210,7 +211,10 @@ def match(output: NDArray[Any], own: NDArray[Any], reference: NDArray[Any], othe
         reference: Unit vectors of the reference's tokens.
         other: Their weights.
     """
-    cosines = (output @ reference.T).clip(-1.0, 1.0)
-    p = min(1.0, float(cosines.max(axis=1) @ own))
-    r = min(1.0, float(cosines.max(axis=0) @ other))
+    import torch
+
+    # Not numpy's product: its threads wait for one another, on a busy machine a hundred times as long as they work.
+    cosines = (torch.from_numpy(output) @ torch.from_numpy(reference).T).numpy()
+    p = min(1.0, float(cosines.max(axis=1).clip(-1.0, 1.0) @ own))
+    r = min(1.0, float(cosines.max(axis=0).clip(-1.0, 1.0) @ other))
     return {"p": p, "r": r, "f": 2 * p * r / (p + r) if p > 0 and r > 0 else 0.0}
