@@ -165,9 +165,30 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             for number, line in enumerate(file, 1):
                 yield number, line.removeprefix(_BOM) if number == 1 else line
         except (EOFError, OSError, zlib.error) as error:
-            what = "ends too early or is damaged" if isinstance(error, (EOFError, zlib.error)) else os_reason(error)
-            message = f"the file cannot be read past this line: it {what}"
-            raise DataError(problems=[Problem(message, file=str(path), line=number)]) from None
+            raise _broken_off(path, number, error) from None
+
+
+def read_blocks(path: Path, size: int = 1 << 18) -> Iterator[bytes]:
+    """Yield a plain or gzip file in blocks of whole lines, about ``size`` bytes each; a byte order mark is taken off.
+
+    Raises:
+        DataError: as `read_lines`.
+    """
+    lines = 0
+    with open_bytes(path) as file:
+        try:
+            while block := file.read(size):
+                block += file.readline()
+                yield block if lines else block.removeprefix(_BOM)
+                lines += block.count(b"\n")
+        except (EOFError, OSError, zlib.error) as error:
+            raise _broken_off(path, lines, error) from None
+
+
+def _broken_off(path: Path, number: int, error: Exception) -> DataError:
+    what = os_reason(error) if isinstance(error, OSError) else "ends too early or is damaged"
+    message = f"the file cannot be read past this line: it {what}"
+    return DataError(problems=[Problem(message, file=str(path), line=number)])
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, Any | Problem]]:

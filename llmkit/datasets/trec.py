@@ -12,6 +12,7 @@ from typing import Any
 
 from llmkit import jsonl
 from llmkit.errors import Problem
+from llmkit.text.columns import split_columns, stretches
 
 _TREC, _BEIR = 4, 3
 
@@ -25,28 +26,75 @@ def read_qrels(path: Path) -> Iterator[tuple[int, Any]]:
     Raises:
         DataError: the file cannot be read.
     """
-    grades: dict[str, dict[str, int]] = {}
-    first: dict[str, int] = {}
-    columns = 0
-    for number, line in jsonl.read_lines(path):
-        if not line.strip() or line.startswith(b"#"):
-            continue
-        if not columns:
-            columns = _BEIR if line.lower().startswith(b"query") else _TREC
-            if columns == _BEIR:
-                continue
+    table = _Judgments(path)
+    before = 0
+    for block in jsonl.read_blocks(path):
+        if not table.add_all(block, before):
+            yield from table.add_lines(block, before)
+        before += block.count(b"\n")
+    for query, judged in table.grades.items():
+        yield table.first[query], {"id": query, "input": query, "qrels": judged}
+
+
+class _Judgments:
+    """The grades of every query, and the line of its first."""
+
+    def __init__(self, path: Path) -> None:
+        self.grades: dict[str, dict[str, int]] = {}
+        self.first: dict[str, int] = {}
+        self._path = path
+        self._columns = 0
+
+    def add_all(self, block: bytes, before: int) -> bool:
+        """Add the lines after ``before`` others at once; return False, and add none, where one of them is unusual."""
+        columns = split_columns(block, _TREC, (0, 2, 3)) if self._columns != _BEIR else None
+        if columns is None:
+            return False
+        queries, names, written = columns
+        lines: dict[str, int] = {}
+        found: dict[str, dict[str, int]] = {}
         try:
-            query, document, grade = _judgment(line, columns)
-        except ValueError as error:
-            yield number, Problem(str(error), file=str(path), line=number)
-            continue
-        first.setdefault(query, number)
-        judged = grades.setdefault(query, {})
-        if document in judged:
-            yield number, Problem(f"'{document}' is judged twice for '{query}'", file=str(path), line=number)
-        judged[document] = grade
-    for query, judged in grades.items():
-        yield first[query], {"id": query, "input": query, "qrels": judged}
+            documents = b"\n".join(names).decode().split("\n")
+            grades = list(map(int, written))
+            for start, end in stretches(queries):
+                query = queries[start].decode()
+                judged = found.setdefault(query, {})
+                size = len(judged)
+                judged.update(zip(documents[start:end], grades[start:end], strict=True))
+                if len(judged) < size + end - start:
+                    return False
+                lines.setdefault(query, before + start + 1)
+        except ValueError:
+            return False
+        if not all(judged.keys().isdisjoint(self.grades.get(query, ())) for query, judged in found.items()):
+            return False
+        self._columns = _TREC
+        for query, judged in found.items():
+            self.first.setdefault(query, lines[query])
+            self.grades.setdefault(query, {}).update(judged)
+        return True
+
+    def add_lines(self, block: bytes, before: int) -> Iterator[tuple[int, Problem]]:
+        """Add the lines after ``before`` others one by one; yield the problem of each that is no judgment."""
+        for number, line in enumerate(block.split(b"\n"), before + 1):
+            if not line.strip() or line.startswith(b"#"):
+                continue
+            if not self._columns:
+                header = line.lower().startswith(b"query") and len(line.split()) == _BEIR
+                self._columns = _BEIR if header else _TREC
+                if header:
+                    continue
+            try:
+                query, document, grade = _judgment(line, self._columns)
+            except ValueError as error:
+                yield number, Problem(str(error), file=str(self._path), line=number)
+                continue
+            self.first.setdefault(query, number)
+            judged = self.grades.setdefault(query, {})
+            if document in judged:
+                message = f"'{document}' is judged twice for '{query}'"
+                yield number, Problem(message, file=str(self._path), line=number)
+            judged[document] = grade
 
 
 def _judgment(line: bytes, columns: int) -> tuple[str, str, int]:

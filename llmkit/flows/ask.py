@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from llmkit.prompts import Template
 from llmkit.protocols import Dialogue
-from llmkit.types import Failure, Message, Output, Request, Response, Sample
+from llmkit.types import Failure, Message, Output, Passage, Request, Response, Sample
 
 N = TypeVar("N", int, float)
 
@@ -55,7 +55,7 @@ class Asker:
             repeat=repeat,
             response=whole(responses),
             turns=tuple(answer.text for answer in responses) if sample.turns else (),
-            retrieved=tuple(passage for answer in responses for passage in answer.retrieved),
+            retrieved=_retrieved(responses),
         )
 
     def _likelihoods(self, sample: Sample, repeat: int) -> Dialogue[Output]:
@@ -122,3 +122,9 @@ def _assistant(response: Response) -> Message:
     if response.tool_calls:
         message["tool_calls"] = list(response.tool_calls)
     return message
+
+
+def _retrieved(responses: Sequence[Response]) -> Sequence[Passage]:
+    if len(responses) == 1:
+        return responses[0].retrieved
+    return tuple(passage for answer in responses for passage in answer.retrieved)

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 from llmkit.errors import ConfigError, Problem
 from llmkit.metrics import BaseMetric
-from llmkit.types import Output, Passage, Sample, Skipped, Table
+from llmkit.types import Output, Passage, Ranked, Sample, Skipped, Table
 
 CONTEXTS = "contexts"
 """The name that asks for the row's contexts in the place of judged ids."""
@@ -46,9 +46,11 @@ class Ranking:
 
     def hits(self, relevance: float, k: int | None) -> list[int]:
         """Return the ranks, at most ``k``, of results whose grade is at least ``relevance``."""
-        if k is None:
-            return [rank for rank, grade in self.found if grade >= relevance]
-        return [rank for rank, grade in self.found if grade >= relevance and rank <= k]
+        return [rank for rank, grade in self.found[: self.judged(k)] if grade >= relevance]
+
+    def judged(self, k: int | None) -> int:
+        """Return how many of the first ``k`` results are judged."""
+        return len(self.found) if k is None else bisect_left(self.found, (k + 1,))
 
     def relevant(self, relevance: float) -> int:
         """Return how many documents of the question are relevant, found or not."""
@@ -105,6 +107,10 @@ def _ranking(names: Sequence[str], judged: Judgments) -> Ranking:
 
 def _ranking_by_id(passages: Sequence[Passage], judged: Judgments) -> Ranking:
     """Return the ranking of results by id; only the places of judged ones are worked out, the rest is never sorted."""
+    if isinstance(passages, Ranked):  # in order already, and no id stands in it twice
+        ranked = enumerate(passages.ids, 1)
+        found = [(rank, grade) for rank, name in ranked if name in judged and (grade := judged[name]) >= 0]
+        return Ranking(found, len(passages), sorted(judged.values()))
     names = list(map(_ID, passages))
     places = dict(zip(names, range(len(names)), strict=True))
     if len(places) < len(names):
@@ -204,8 +210,7 @@ class RankingMetric(BaseMetric):
         if isinstance(score, Skipped):
             return score
         depth = self.depth or seen.results
-        judged = sum(rank <= depth for rank, _ in seen.found)
-        return score, min(depth, seen.results), judged, bool(seen.found)
+        return score, min(depth, seen.results), seen.judged(depth), bool(seen.found)
 
     def sample_value(self, stats: Sequence[float | str]) -> float:
         """Return the score."""

@@ -11,11 +11,14 @@ import math
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from llmkit import jsonl
 from llmkit.errors import DataError, Problem
-from llmkit.types import Passage
+from llmkit.text.columns import split_columns, stretches
+from llmkit.types import Ranked
+
+_Results: TypeAlias = tuple[bytes, list[bytes], "array[float]"]
 
 _COLUMNS = 6
 _SHOWN = 20
@@ -49,44 +52,34 @@ class TrecRun:
         """Queries that nobody has asked for so far."""
         return len(self._ids) - len(self._used)
 
-    def get(self, query: str) -> tuple[Passage, ...] | None:
+    def get(self, query: str) -> Ranked | None:
         """Return the results of a query, best first; None where the run has none."""
         if query not in self._ids:
             return None
         self._used.add(query)
-        names = self._ids[query].decode().split("\n")
-        best = sorted(zip(self._scores[query], names, strict=True), reverse=True)
-        return tuple([Passage(name, "", score) for score, name in best])
+        return _best_first(self._ids[query].decode().split("\n"), self._scores[query])
 
     def _read(self) -> dict[str, bytes]:
-        ids: dict[bytes, list[bytes]] = {}
-        scores: dict[bytes, array[float]] = {}
-        last = b""
-        names: list[bytes] = []
-        ranked: array[float] = array("d")
-        for _, line in jsonl.read_lines(self._path):
-            try:
-                query, _, document, _, score, _, *_ = line.split(None, _COLUMNS)
-            except ValueError:
-                if line.startswith(b"#") or not line.strip():
-                    continue
-                raise
-            if query != last:
-                if query.startswith(b"#"):
-                    continue
-                last = query
-                names, ranked = ids.setdefault(query, []), scores.setdefault(query, array("d"))
-            names.append(document)
-            ranked.append(float(score))
-        if not ids or not all(len(set(names)) == len(names) for names in ids.values()):
-            raise ValueError
-        if not all(all(map(math.isfinite, ranked)) for ranked in scores.values()):
-            raise ValueError
-        self._scores = {query.decode(): ranked for query, ranked in scores.items()}
-        found = {query.decode(): b"\n".join(names) for query, names in ids.items()}
-        for blob in found.values():
+        ids: dict[str, bytes] = {}
+        pieces: dict[str, list[bytes]] = {}  # of queries whose lines do not stand together
+        for written, names, ranked in _neighbours(self._path):
+            query, blob = written.decode(), b"\n".join(names)
             blob.decode()
-        return found
+            if len(set(names)) < len(names) or not _finite(ranked):
+                raise ValueError
+            if query in ids:
+                pieces.setdefault(query, [ids[query]]).append(blob)
+                self._scores[query].extend(ranked)
+            else:
+                ids[query], self._scores[query] = blob, ranked
+        for query, several in pieces.items():
+            ids[query] = b"\n".join(several)
+            names = ids[query].split(b"\n")
+            if len(set(names)) < len(names):
+                raise ValueError
+        if not ids:
+            raise ValueError
+        return ids
 
     def _refuse(self) -> NoReturn:
         problems = list(self._problems())
@@ -109,6 +102,65 @@ class TrecRun:
                 message = f"the query '{result[0]}' finds '{result[1]}' a second time"
                 yield Problem(message, file=str(self._path), line=number)
             seen.add(result)
+
+
+def _neighbours(path: Path) -> Iterator[_Results]:
+    """Yield the results of a file, those of one query that stand together at once."""
+    last: _Results = b"", [], array("d")
+    for block in jsonl.read_blocks(path):
+        for found in _stretches(block) or _rows(block):
+            if found[0] != last[0]:
+                if last[1]:
+                    yield last
+                last = found
+            else:
+                last[1].extend(found[1])
+                last[2].extend(found[2])
+    if last[1]:
+        yield last
+
+
+def _stretches(block: bytes) -> Iterator[_Results] | None:
+    """Return the results of whole lines, neighbours of one query together; None where a line is unusual."""
+    columns = split_columns(block, _COLUMNS, (0, 2, 4))
+    if columns is None:
+        return None
+    queries, names, written = columns
+    scores = array("d", list(map(float, written)))
+    return ((queries[start], names[start:end], scores[start:end]) for start, end in stretches(queries))
+
+
+def _rows(block: bytes) -> Iterator[_Results]:
+    """Yield the results of whole lines one by one, without empty lines and those that begin with ``#``."""
+    for line in block.split(b"\n"):
+        if line.startswith(b"#") or not line.strip():
+            continue
+        query, _, document, _, score, _, *_ = line.split(None, _COLUMNS)
+        yield query, [document], array("d", [float(score)])
+
+
+def _finite(scores: array[float]) -> bool:
+    import numpy as np
+
+    return bool(np.isfinite(np.frombuffer(scores)).all())
+
+
+def _best_first(names: list[str], scores: array[float]) -> Ranked:
+    import numpy as np
+
+    best = np.frombuffer(scores)
+    ids = names
+    if (best[1:] > best[:-1]).any():
+        order = np.argsort(-best)
+        best = best[order]
+        ids = [names[place] for place in order.tolist()]
+    tied = np.flatnonzero(best[1:] == best[:-1]).tolist()
+    while tied:
+        end = first = tied.pop()
+        while tied and tied[-1] == first - 1:
+            first = tied.pop()
+        ids[first : end + 2] = sorted(ids[first : end + 2], reverse=True)
+    return Ranked(ids, best.tolist())
 
 
 def _result(line: bytes) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -14,7 +14,7 @@ from llmkit.providers._answers import response_of
 from llmkit.providers._joined import JoinedFile
 from llmkit.providers._trec_run import TrecRun
 from llmkit.registry import provider
-from llmkit.types import Passage, Request, Response
+from llmkit.types import Passage, Ranked, Request, Response
 
 
 @provider("rankings")
@@ -92,7 +92,7 @@ class Rankings:
         if isinstance(self._file, JoinedFile):
             self._file.close()
 
-    def _ranking(self, sample: Mapping[str, Any]) -> tuple[Passage, ...] | None:
+    def _ranking(self, sample: Mapping[str, Any]) -> Sequence[Passage] | None:
         if self._file is None:
             return _passages(_value(sample, self.field), self.field)
         key = _value(sample, self.on)
@@ -114,7 +114,7 @@ def _format(path: Path) -> Literal["trec", "jsonl"]:
     return "jsonl" if name.endswith((".jsonl", ".ndjson")) else "trec"
 
 
-def _passages(value: Any, field: str) -> tuple[Passage, ...] | None:
+def _passages(value: Any, field: str) -> Sequence[Passage] | None:
     """Return a ranking as it may be written: ids, objects, or scores by id; None where there is none."""
     if value is None:
         return None
@@ -132,12 +132,12 @@ def _named(item: Any) -> bool:
     return isinstance(item, Mapping) and item.get("id") is not None
 
 
-def _by_score(scores: Mapping[str, Any], field: str) -> tuple[Passage, ...]:
+def _by_score(scores: Mapping[str, Any], field: str) -> Ranked:
     for name, score in scores.items():
         if isinstance(score, bool) or not isinstance(score, (int, float)) or not math.isfinite(score):
             raise PermanentError(f"'{field}.{name}' is {score!r}, not a score", kind="malformed")
     best = sorted(((float(score), str(name)) for name, score in scores.items()), reverse=True)
-    return tuple([Passage(name, "", score) for score, name in best])
+    return Ranked([name for _, name in best], [score for score, _ in best])
 
 
 def _value(row: Mapping[str, Any], name: str) -> Any:

@@ -14,7 +14,7 @@ versions read one another's runs. ``record_from_x(x_to_dict(record)) == record``
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf, isfinite
 from typing import Any
 
@@ -172,7 +172,7 @@ def _unlog(value: float | None) -> float:
 def response_from_dict(
     row: Mapping[str, Any],
     text: str = "",
-    retrieved: tuple[Passage, ...] = (),
+    retrieved: Sequence[Passage] = (),
 ) -> Response:
     """Return the response of `response_to_dict`; ``text`` and ``retrieved`` are what the row's absence means."""
     get = row.get

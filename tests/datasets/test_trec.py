@@ -61,3 +61,20 @@ def test_the_order_of_judgments_does_not_change_the_set(tmp_path: Path) -> None:
         (tmp_path / "set.qrels").write_text("".join(order), encoding="utf-8")
         prints.add(census(open_dataset("set.qrels", base=tmp_path)).fingerprint)
     assert len(prints) == 1
+
+
+def test_a_query_may_be_called_query(tmp_path: Path) -> None:
+    assert [row.id for row in read(tmp_path, "query1 0 d 1\nQuery 0 d 2\n")] == ["query1", "Query"]
+
+
+@pytest.mark.parametrize("odd", ["", "# a note\n"])
+def test_judgments_of_one_query_need_not_stand_together(odd: str, tmp_path: Path) -> None:
+    lines = [f"q{number % 3} 0 d{number} {number % 2}\n" for number in range(30_000)]
+    rows = read(tmp_path, odd + "".join(lines) + odd)
+    assert [(row.id, row.line) for row in rows] == [(f"q{n}", n + 1 + bool(odd)) for n in range(3)]
+    assert rows[1].meta["qrels"] == {f"d{n}": n % 2 for n in range(1, 30_000, 3)}
+    (tmp_path / "twice.qrels").write_text(odd + "".join(lines) + "q2 0 d2 1\n", encoding="utf-8")
+    line = 30_001 + bool(odd)
+    assert sentences(tmp_path, open_dataset("twice.qrels", base=tmp_path)) == [
+        f"twice.qrels:{line}: 'd2' is judged twice for 'q2'"
+    ]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +133,19 @@ def test_any_bytes_give_rows_or_problems_or_one_data_error(
     else:
         assert lines == sorted(set(lines))
         assert len(lines) <= content.count(b"\n") + 1
+
+
+@pytest.mark.parametrize("size", [1, 5, 1 << 18])
+def test_blocks_are_whole_lines(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.write_bytes(b"\xef\xbb\xbfone\n\nthree and more\r\nlast")
+    blocks = list(jsonl.read_blocks(path, size))
+    assert b"".join(blocks) == b"".join(line for _, line in jsonl.read_lines(path)) == b"one\n\nthree and more\r\nlast"
+    assert all(block.endswith(b"\n") for block in blocks[:-1])
+
+
+def test_blocks_of_a_file_that_breaks_off(tmp_path: Path) -> None:
+    path = tmp_path / "lines.gz"
+    path.write_bytes(gzip.compress(random.Random(0).randbytes(200_000))[:100_000])
+    with pytest.raises(DataError, match="it ends too early or is damaged"):
+        list(jsonl.read_blocks(path))

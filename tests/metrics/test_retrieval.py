@@ -23,7 +23,7 @@ from llmkit.metrics.ndcg import Ndcg
 from llmkit.metrics.precision_at import PrecisionAt
 from llmkit.metrics.r_precision import RPrecision
 from llmkit.metrics.recall_at import RecallAt
-from llmkit.types import Output, Passage, Sample, Skipped, Table
+from llmkit.types import Output, Passage, Ranked, Sample, Skipped, Table
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[1] / "golden" / "retrieval.json").read_text("utf-8"))
 QUESTIONS = GOLDEN["questions"]
@@ -296,3 +296,28 @@ def test_specs_round_trip_and_carry_gains() -> None:
 def test_a_label_metric_with_a_depth_names_the_one_that_was_meant(written: str, meant: str) -> None:
     with pytest.raises(ConfigError, match=f"did you mean '{meant}'"):
         registry.build("metrics", written)
+
+
+@given(
+    scores=st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from([0.0, 0.5, 1.0, 2.0])),
+    qrels=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(-1, 2), min_size=1),
+)
+def test_a_ranking_held_as_columns_scores_as_its_passages_do(scores: dict[str, float], qrels: dict[str, int]) -> None:
+    best = sorted(((score, name) for name, score in scores.items()), reverse=True)
+    columns = Ranked([name for _, name in best], [score for score, _ in best])
+    plain: Sequence[Passage] = tuple(Passage(name, "", score) for score, name in best)
+    assert columns == plain
+    assert columns[1:] == plain[1:]
+    assert (len(columns), bool(columns)) == (len(plain), bool(plain))
+    assert columns == Ranked(list(columns.ids), list(columns.scores)) != (*plain, Passage("z", ""))
+    sample = Sample("q", meta={"qrels": qrels})
+    for metric in EVERY:
+        found = metric.stats(sample, Output("q", "", retrieved=columns))
+        assert found == metric.stats(sample, Output("q", "", retrieved=plain))
+
+
+def test_columns_of_a_ranking_are_of_one_length() -> None:
+    with pytest.raises(ValueError, match="2 ids have 1 scores"):
+        Ranked(["a", "b"], [1.0])
+    assert repr(Ranked(["a"], [1.0])) == "Ranked(['a'], [1.0])"
+    assert Ranked(["a"], [1.0])[0] == Passage("a", "", 1.0)

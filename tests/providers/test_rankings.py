@@ -50,6 +50,35 @@ def test_every_order_of_lines_is_one_ranking(
     assert found[0] == found[1] == sorted(scores.items(), key=lambda item: (item[1], item[0]), reverse=True)
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from("pq"), st.sampled_from("abcdef")), unique=True, min_size=1),
+    st.sampled_from(["", "# a note\n", "\n", "p Q0 z 1 9 name and more\n", "\ufeff", "# p Q0 y 1 7\n"]),
+    st.integers(0, 3),
+)
+def test_unusual_lines_change_nothing_of_the_others(
+    tmp_path_factory: pytest.TempPathFactory, results: list[tuple[str, str]], odd: str, at: int
+) -> None:
+    lines = [f"{query} Q0 {name} 0 {ord(name)} r\n" for query, name in results]
+    lines.insert(0 if odd == "\ufeff" else at, odd)
+    target = Rankings(written(tmp_path_factory.mktemp("runs"), "".join(lines)))
+    for query in {query for query, _ in results}:
+        expected = sorted(((name, float(ord(name))) for q, name in results if q == query), reverse=True)
+        assert [one for one in ranking(target, id=query) if one[0] != "z"] == expected
+
+
+def test_a_query_whose_lines_are_scattered_over_many_blocks(tmp_path: Path) -> None:
+    lines = [f"q{number % 7} Q0 document-{number} 0 {number} r\n" for number in range(40_000)]
+    target = Rankings(written(tmp_path, "".join(lines)))
+    assert ranking(target, id="q3") == [(f"document-{n}", n) for n in range(39_999, -1, -1) if n % 7 == 3]
+    with pytest.raises(DataError, match="the query 'q3' finds 'document-3' a second time") as caught:
+        Rankings(written(tmp_path, "".join([*lines, "q3 Q0 document-3 0 1 r"])))
+    assert [problem.line for problem in caught.value.problems] == [40_001]
+
+
+def test_a_sign_that_is_no_text_is_part_of_a_name(tmp_path: Path) -> None:
+    assert ranking(Rankings(written(tmp_path, "q Q0 a\0b 1 1 r\nq Q0 c 2 0 r\n")), id="q") == [("a\0b", 1), ("c", 0)]
+
+
 def test_a_query_without_results_is_empty_or_an_error(tmp_path: Path) -> None:
     path = written(tmp_path, RUN)
     assert ranking(Rankings(path), id="q9") == []
