@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from llmkit.prompts.compiler import letter, lettered
 from llmkit.prompts.template import Template, answer_text
+from llmkit.prompts.words import Texts, Words
 
-__all__ = ["Template", "answer_text", "letter", "lettered"]
+__all__ = ["Template", "Texts", "Words", "answer_text", "letter", "lettered"]

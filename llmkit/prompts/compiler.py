@@ -99,7 +99,7 @@ class Compiler:
         from jinja2 import TemplateSyntaxError
 
         try:
-            render, names, needed = _compile(text)
+            render, names, needed = compiled(text)
         except TemplateSyntaxError as error:
             where = error.lineno if self._file and not line else 0
             at = "" if where else f" on line {error.lineno}"
@@ -143,7 +143,7 @@ def _environment() -> Any:
     return environment
 
 
-def _compile(text: str) -> tuple[Render, frozenset[str], frozenset[str]]:
+def compiled(text: str) -> tuple[Render, frozenset[str], frozenset[str]]:
     """Return how to render the text, the names it uses, and those it cannot do without."""
     from jinja2 import meta, nodes
 
