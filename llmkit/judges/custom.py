@@ -39,7 +39,7 @@ class Custom(ModelJudge):
 
     The prompt is a template, as an eval's is, that may also show what only a judge may see: ``output``, ``references``,
     ``answer``. Texts of the row stand between fences, so that an answer cannot pose as the prompt; ``raw.output`` and
-    the like are the same without. The form of the verdict is added at the end, unless ``parse`` is a pattern of your own.
+    the like are the same without. The form of the verdict is added at the end, unless ``parse`` is a pattern.
 
     Use it where no other judge asks what you want to know, in the words of your own product. Measure it against people
     with ``llmkit audit``: a new prompt is a new judge.
