@@ -21,8 +21,10 @@ from llmkit.stats.intervals import average_repeats, mean_estimate, quantile, wil
 if TYPE_CHECKING:
     from llmkit.stats.agreement import accuracy, cohen_kappa, gwet_ac, kendall_tau_b, pearson, pooled, spearman
     from llmkit.stats.alpha import alpha_agreement, krippendorff_alpha
+    from llmkit.stats.bradley_terry import BradleyTerry, bradley_terry_ratings
     from llmkit.stats.confusion import Confusion, LabelRates, confusion_table
     from llmkit.stats.effects import mcnemar_p
+    from llmkit.stats.elo import elo_over_orders, elo_ratings
     from llmkit.stats.group_agreement import by_group, group_values
     from llmkit.stats.human_ceiling import Ceiling, ceiling
     from llmkit.stats.judge_bias import (
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
         prefers_more,
     )
     from llmkit.stats.judge_steadiness import Consistency, ScoreUse, score_use, self_consistency
+    from llmkit.stats.length_controlled import LengthControlled, length_controlled_win_rate
     from llmkit.stats.means import bca_interval
     from llmkit.stats.multiplicity import adjust, benjamini_hochberg, holm
     from llmkit.stats.paired import PairedResult, paired_difference
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
         plan_size,
         smallest_drop,
     )
+    from llmkit.stats.preferences import WinRate, mean_win_rates, pairwise_win_rates, win_rate
     from llmkit.stats.proportions import binomial_test, clopper_pearson
     from llmkit.stats.regression import least_squares
     from llmkit.stats.resampling import resamples_for
@@ -61,8 +65,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "agreement": ("accuracy", "cohen_kappa", "gwet_ac", "kendall_tau_b", "pearson", "pooled", "spearman"),
     "alpha": ("alpha_agreement", "krippendorff_alpha"),
+    "bradley_terry": ("BradleyTerry", "bradley_terry_ratings"),
     "confusion": ("Confusion", "LabelRates", "confusion_table"),
     "effects": ("mcnemar_p",),
+    "elo": ("elo_over_orders", "elo_ratings"),
     "group_agreement": ("by_group", "group_values"),
     "human_ceiling": ("Ceiling", "ceiling"),
     "judge_bias": (
@@ -75,6 +81,7 @@ _HOMES = {
         "prefers_more",
     ),
     "judge_steadiness": ("Consistency", "ScoreUse", "score_use", "self_consistency"),
+    "length_controlled": ("LengthControlled", "length_controlled_win_rate"),
     "means": ("bca_interval",),
     "multiplicity": ("adjust", "benjamini_hochberg", "holm"),
     "paired": ("PairedResult", "paired_difference"),
@@ -90,6 +97,7 @@ _HOMES = {
         "plan_size",
         "smallest_drop",
     ),
+    "preferences": ("WinRate", "mean_win_rates", "pairwise_win_rates", "win_rate"),
     "proportions": ("binomial_test", "clopper_pearson"),
     "regression": ("least_squares",),
     "resampling": ("resamples_for",),
@@ -101,6 +109,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "BradleyTerry",
     "Ceiling",
     "Claim",
     "Confusion",
@@ -109,6 +118,7 @@ __all__ = [
     "FeatureEffect",
     "InjectionResistance",
     "LabelRates",
+    "LengthControlled",
     "Noise",
     "PairedResult",
     "Plan",
@@ -116,6 +126,7 @@ __all__ = [
     "ScoreUse",
     "Statistic",
     "Variance",
+    "WinRate",
     "accuracy",
     "adjust",
     "alpha_agreement",
@@ -128,6 +139,7 @@ __all__ = [
     "binomial_test",
     "bootstrap_rows",
     "bootstrap_totals",
+    "bradley_terry_ratings",
     "by_group",
     "by_system",
     "ceiling",
@@ -137,6 +149,8 @@ __all__ = [
     "connor_size",
     "decide",
     "decide_all",
+    "elo_over_orders",
+    "elo_ratings",
     "feature_effects",
     "group_values",
     "gwet_ac",
@@ -145,9 +159,11 @@ __all__ = [
     "kendall_tau_b",
     "krippendorff_alpha",
     "least_squares",
+    "length_controlled_win_rate",
     "mcnemar_p",
     "mcnemar_power",
     "mean_estimate",
+    "mean_win_rates",
     "noise_of",
     "noise_of_run",
     "normal_cdf",
@@ -155,6 +171,7 @@ __all__ = [
     "paired_difference",
     "paired_rows",
     "paired_totals",
+    "pairwise_win_rates",
     "pearson",
     "plan_size",
     "pooled",
@@ -170,6 +187,7 @@ __all__ = [
     "t_quantile",
     "variance_components",
     "wilson",
+    "win_rate",
 ]
 
 
