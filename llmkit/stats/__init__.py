@@ -21,6 +21,7 @@ from llmkit.stats.intervals import average_repeats, mean_estimate, quantile, wil
 if TYPE_CHECKING:
     from llmkit.stats.agreement import accuracy, cohen_kappa, gwet_ac, kendall_tau_b, pearson, pooled, spearman
     from llmkit.stats.alpha import alpha_agreement, krippendorff_alpha
+    from llmkit.stats.beta import beta_quantile, jeffreys
     from llmkit.stats.bradley_terry import BradleyTerry, bradley_terry_ratings
     from llmkit.stats.confusion import Confusion, LabelRates, confusion_table
     from llmkit.stats.effects import mcnemar_p
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         prefers_more,
     )
     from llmkit.stats.judge_steadiness import Consistency, ScoreUse, score_use, self_consistency
+    from llmkit.stats.labelling import LabelPlan, LabelsNeeded, labels_needed, plan_labels
     from llmkit.stats.length_controlled import LengthControlled, length_controlled_win_rate
     from llmkit.stats.means import bca_interval
     from llmkit.stats.multiplicity import adjust, benjamini_hochberg, holm
@@ -53,10 +55,17 @@ if TYPE_CHECKING:
         plan_size,
         smallest_drop,
     )
+    from llmkit.stats.prediction_powered import (
+        Corrected,
+        prediction_powered_difference,
+        prediction_powered_mean,
+        prediction_powered_win_rate,
+    )
     from llmkit.stats.preferences import WinRate, mean_win_rates, pairwise_win_rates, win_rate
     from llmkit.stats.proportions import binomial_test, clopper_pearson
     from llmkit.stats.regression import least_squares
     from llmkit.stats.resampling import resamples_for
+    from llmkit.stats.rogan_gladen import RoganGladen, rogan_gladen_share
     from llmkit.stats.statistic import Statistic
     from llmkit.stats.system_agreement import by_system
     from llmkit.stats.variance import Variance, variance_components
@@ -65,6 +74,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "agreement": ("accuracy", "cohen_kappa", "gwet_ac", "kendall_tau_b", "pearson", "pooled", "spearman"),
     "alpha": ("alpha_agreement", "krippendorff_alpha"),
+    "beta": ("beta_quantile", "jeffreys"),
     "bradley_terry": ("BradleyTerry", "bradley_terry_ratings"),
     "confusion": ("Confusion", "LabelRates", "confusion_table"),
     "effects": ("mcnemar_p",),
@@ -81,6 +91,7 @@ _HOMES = {
         "prefers_more",
     ),
     "judge_steadiness": ("Consistency", "ScoreUse", "score_use", "self_consistency"),
+    "labelling": ("LabelPlan", "LabelsNeeded", "labels_needed", "plan_labels"),
     "length_controlled": ("LengthControlled", "length_controlled_win_rate"),
     "means": ("bca_interval",),
     "multiplicity": ("adjust", "benjamini_hochberg", "holm"),
@@ -97,10 +108,17 @@ _HOMES = {
         "plan_size",
         "smallest_drop",
     ),
+    "prediction_powered": (
+        "Corrected",
+        "prediction_powered_difference",
+        "prediction_powered_mean",
+        "prediction_powered_win_rate",
+    ),
     "preferences": ("WinRate", "mean_win_rates", "pairwise_win_rates", "win_rate"),
     "proportions": ("binomial_test", "clopper_pearson"),
     "regression": ("least_squares",),
     "resampling": ("resamples_for",),
+    "rogan_gladen": ("RoganGladen", "rogan_gladen_share"),
     "statistic": ("Statistic",),
     "system_agreement": ("by_system",),
     "variance": ("Variance", "variance_components"),
@@ -114,15 +132,19 @@ __all__ = [
     "Claim",
     "Confusion",
     "Consistency",
+    "Corrected",
     "Decision",
     "FeatureEffect",
     "InjectionResistance",
+    "LabelPlan",
     "LabelRates",
+    "LabelsNeeded",
     "LengthControlled",
     "Noise",
     "PairedResult",
     "Plan",
     "PositionBias",
+    "RoganGladen",
     "ScoreUse",
     "Statistic",
     "Variance",
@@ -134,6 +156,7 @@ __all__ = [
     "bca_interval",
     "benjamini_hochberg",
     "beta_cdf",
+    "beta_quantile",
     "binomial_cdf",
     "binomial_pmf",
     "binomial_test",
@@ -156,8 +179,10 @@ __all__ = [
     "gwet_ac",
     "holm",
     "injection_resistance",
+    "jeffreys",
     "kendall_tau_b",
     "krippendorff_alpha",
+    "labels_needed",
     "least_squares",
     "length_controlled_win_rate",
     "mcnemar_p",
@@ -173,12 +198,17 @@ __all__ = [
     "paired_totals",
     "pairwise_win_rates",
     "pearson",
+    "plan_labels",
     "plan_size",
     "pooled",
     "position_bias",
+    "prediction_powered_difference",
+    "prediction_powered_mean",
+    "prediction_powered_win_rate",
     "prefers_more",
     "quantile",
     "resamples_for",
+    "rogan_gladen_share",
     "score_use",
     "self_consistency",
     "smallest_drop",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from llmkit.stats.distributions import beta_cdf, binomial_cdf, binomial_pmf
+from llmkit.stats.beta import beta_quantile
+from llmkit.stats.distributions import binomial_cdf, binomial_pmf
 
 _SAME = 1e-7
-_STEPS = 200
 
 
 def clopper_pearson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -16,20 +16,9 @@ def clopper_pearson(successes: int, n: int, level: float = 0.95) -> tuple[float,
     if not (n > 0 and 0 <= successes <= n and 0 < level < 1):
         raise ValueError(f"a proportion needs 0 <= successes <= n and n > 0, not {successes} of {n}")
     tail = (1 - level) / 2
-    low = 0.0 if successes == 0 else _beta_quantile(tail, successes, n - successes + 1)
-    high = 1.0 if successes == n else 1.0 - _beta_quantile(tail, n - successes, successes + 1)
+    low = 0.0 if successes == 0 else beta_quantile(tail, successes, n - successes + 1)
+    high = 1.0 if successes == n else 1.0 - beta_quantile(tail, n - successes, successes + 1)
     return low, high
-
-
-def _beta_quantile(p: float, a: float, b: float) -> float:
-    """Return the x with I_x(a, b) = p, by halving: the function is monotone, and a hundred halvings are exact."""
-    low, high = 0.0, 1.0
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        if middle in (low, high):
-            break
-        low, high = (middle, high) if beta_cdf(middle, a, b) < p else (low, middle)
-    return (low + high) / 2
 
 
 def binomial_test(successes: int, n: int, p: float = 0.5) -> float:
