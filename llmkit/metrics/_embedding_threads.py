@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from itertools import starmap
+from typing import Any, TypeVar
 
 import torch
 
@@ -31,7 +32,7 @@ def side_by_side(work: Callable[[S], T], items: Sequence[S]) -> Iterator[T]:
         torch.set_num_threads(threads)
 
 
-def each(work: Callable[[S], T], items: Sequence[S]) -> list[T]:
-    """Return what ``work`` makes of each item, for work so small that a thread takes many items at a time."""
+def each(work: Callable[..., T], items: Sequence[tuple[Any, ...]]) -> list[T]:
+    """Return what ``work`` makes of each item's arguments, for work so small that a thread takes many at a time."""
     pieces = [items[start : start + _PIECE] for start in range(0, len(items), _PIECE)]
-    return [made for piece in side_by_side(lambda piece: list(map(work, piece)), pieces) for made in piece]
+    return [made for piece in side_by_side(lambda piece: list(starmap(work, piece)), pieces) for made in piece]

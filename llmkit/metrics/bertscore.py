@@ -175,7 +175,7 @@ class BertScore(EmbeddingMetric):
             weights = {text: _weights(one, texts.model.ends, idf) for text, one in different.items()}
             sides = {text: (vectors[text], weights[text]) for text in different}
             weighed = [pair for pair in portion if all(weights[text].any() for text in pair)]
-            matched = each(lambda pair, sides=sides: match(*sides[pair[0]], *sides[pair[1]]), weighed)
+            matched = each(match, [(*sides[output], *sides[reference]) for output, reference in weighed])
             found.update(dict.fromkeys(portion, Skipped(NO_WEIGHT)))
             for pair, one in zip(weighed, matched, strict=True):
                 found[pair] = (one[self.measure] - base) / (1 - base)

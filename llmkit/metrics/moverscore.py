@@ -146,7 +146,7 @@ class MoverScore(EmbeddingMetric):
                 for side, weigh in enumerate((of_outputs, of_references))
             )
             left, right = sides
-            moved = each(lambda pair, left=left, right=right: self._moved(left[pair[0]], right[pair[1]]), portion)
+            moved = each(self._moved, [(left[output], right[reference]) for output, reference in portion])
             found.update(zip(portion, moved, strict=True))
         return found
 
