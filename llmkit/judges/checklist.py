@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from llmkit.hashing import digest
-from llmkit.judges import GUARD, Fault, ModelJudge, asked, block, judge, question, said_json
+from llmkit.judges import GUARD, ModelJudge, block, judge, question
+from llmkit.judges._items import ITEMS_ASK, Answers, each_answered, told
 from llmkit.protocols import Dialogue
-from llmkit.types import Failure, Judgment, Output, Response, Sample, Skipped, Table
+from llmkit.types import Failure, Judgment, Output, Sample, Skipped, Table
 
 _SYSTEM = (
     "You check the answer of an assistant to a user's question against a list of yes-or-no items. Decide each item by "
     "itself, by what the answer says and nothing else. Say yes only where the answer clearly meets the item; where it "
     "leaves it open, say no."
 )
-_ASK = {
-    "text": "Write one line for each item, in order and in exactly this form, the reason in a few words:\n"
-    "1: <yes or no> - <reason>",
-    "json": "Answer with a JSON object {\"items\": [...]} that holds, for each item in order, an object with 'item' "
-    "(its number), 'reason' (a few words) and 'verdict' (\"yes\" or \"no\").",
-}
-_LINE = re.compile(r"^[\s>*_#`\-]*(\d+)[\s.):*_`]*\s*[:.)=]?\s*[*_`\"']*\b(yes|no)\b[*_`\"']*(.*)$", re.IGNORECASE)
 
 
 @judge("checklist")
@@ -72,7 +65,7 @@ class Checklist(ModelJudge):
     @property
     def prompt_digest(self) -> str:
         """Of the texts that are sent."""
-        return digest([_SYSTEM, GUARD, _ASK, self.items], 4)
+        return digest([_SYSTEM, GUARD, ITEMS_ASK, self.items], 4)
 
     def weights(self, sample: Sample) -> dict[str, float]:
         """Return the items of a row with their weights, the config's first."""
@@ -87,53 +80,21 @@ class Checklist(ModelJudge):
         if not weights:
             return Judgment(Skipped("no items"))
         items = list(weights)
-        verdicts: list[tuple[bool, str]] = []
+        verdicts: Answers = []
         for group in [[item] for item in items] if self.one_by_one else [items]:
             found = yield from self._ask(sample, output, group)
             if isinstance(found, Failure):
                 return Judgment(found)
             verdicts += found
         met = [weight for weight, (yes, _) in zip(weights.values(), verdicts, strict=True) if yes]
-        reasons = [
-            f"{'yes' if yes else 'no'}: {item}{f' - {why}' if why else ''}"
-            for item, (yes, why) in zip(items, verdicts, strict=True)
-        ]
         fixed = len(self.items)
         columns = [float(yes) for yes, _ in verdicts[:fixed]]
-        return Judgment((sum(met) / sum(weights.values()), *columns), "\n".join(reasons))
+        return Judgment((sum(met) / sum(weights.values()), *columns), told(items, verdicts))
 
-    def _ask(self, sample: Sample, output: Output, items: Sequence[str]) -> Dialogue[list[tuple[bool, str]] | Failure]:
-        form = "json" if self.form == "json" else "text"
+    def _ask(self, sample: Sample, output: Output, items: Sequence[str]) -> Dialogue[Answers | Failure]:
         references = [block("reference answer", text) for text in sample.references] if self.reference else []
-        listed = "\n".join(f"{number}. {' '.join(item.split())}" for number, item in enumerate(items, 1))
-        parts = [question(sample, output), *references, block("answer", output.text or ""), block("items", listed)]
-        chat = [
-            {"role": "system", "content": f"{_SYSTEM} {GUARD}"},
-            {"role": "user", "content": "\n\n".join([*parts, _ASK[form]])},
-        ]
-        schema = _schema() if form == "json" else None
-        return (yield from asked(chat, lambda r: self._read(r, len(items)), params=self.params, schema=schema))
-
-    def _read(self, response: Response, count: int) -> list[tuple[bool, str]] | Fault:
-        found: dict[int, tuple[bool, str]] = {}
-        if self.form == "json":
-            said = said_json(response.text)
-            if isinstance(said, Fault):
-                return said
-            rows = said.get("items")
-            for row in rows if isinstance(rows, list) else ():
-                verdict = str(row.get("verdict", "")).strip().casefold() if isinstance(row, dict) else ""
-                if verdict in ("yes", "no") and str(row.get("item", "")).isdigit():
-                    found[int(row["item"])] = (verdict == "yes", str(row.get("reason", "")))
-        else:
-            for line in response.text.splitlines():
-                match = _LINE.match(line)
-                if match:
-                    found[int(match[1])] = (match[2].casefold() == "yes", match[3].strip(" -:.,"))
-        missing = [number for number in range(1, count + 1) if number not in found]
-        if missing:
-            return Fault("off_form", f"there is no yes or no for item {missing[0]} of {count}")
-        return [found[number] for number in range(1, count + 1)]
+        material = [question(sample, output), *references, block("answer", output.text or "")]
+        return (yield from each_answered(_SYSTEM, material, items, form=self.form, params=self.params))
 
     def details(self, table: Table) -> dict[str, Any]:
         """Return the share of answers that meet each item of the config."""
@@ -142,22 +103,3 @@ class Checklist(ModelJudge):
             [item, len(met), sum(map(float, met)) / len(met)] for item, met in zip(self.items, columns, strict=True)
         ]
         return {"tables": [{"title": "Items", "columns": ["item", "n", "met"], "rows": rows}]} if rows else {}
-
-
-def _schema() -> dict[str, Any]:
-    item = {
-        "type": "object",
-        "properties": {
-            "item": {"type": "integer"},
-            "reason": {"type": "string"},
-            "verdict": {"type": "string", "enum": ["yes", "no"]},
-        },
-        "required": ["item", "reason", "verdict"],
-        "additionalProperties": False,
-    }
-    return {
-        "type": "object",
-        "properties": {"items": {"type": "array", "items": item}},
-        "required": ["items"],
-        "additionalProperties": False,
-    }
