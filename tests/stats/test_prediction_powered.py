@@ -437,3 +437,18 @@ def test_clustered_and_stratified_intervals_cover() -> None:
         stratified += low <= (0.9 * 600 + 0.5 * 400 + 0.2 * 320) / 1320 <= high
     assert 0.93 - SPREAD / 3 <= clustered / REPEATS <= 0.97 + SPREAD / 3
     assert 0.93 - SPREAD / 3 <= stratified / REPEATS <= 0.97 + SPREAD / 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quality", [0.5, 0.8, 0.95])
+def test_differences_of_two_systems_cover(quality: float) -> None:
+    rng = np.random.default_rng(31)
+    held, rows = 0, np.arange(80)
+    for _ in range(REPEATS):
+        base = (rng.random(1080) < 0.6).astype(float)
+        candidate = np.where(rng.random(1080) < 0.7, base, rng.random(1080) < 0.75)
+        judged, other = (np.where(rng.random(1080) < quality, one, 1 - one) for one in (base, candidate))
+        found = prediction_powered_difference(judged, other, base[:80], candidate[:80], rows, bounds=(0, 1))
+        low, high = ends(found.corrected)
+        held += low <= 0.3 * (0.75 - 0.6) <= high
+    assert 0.93 - SPREAD / 3 <= held / REPEATS <= 0.97 + SPREAD / 3
