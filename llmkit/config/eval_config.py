@@ -10,52 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AllowInfNan,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    PrivateAttr,
-    Strict,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from llmkit import registry
+from llmkit.config.ensemble import Ensemble, earlier_run
+from llmkit.config.section import FileName, Flag, Number, Raw, Section, Text, Whole
+from llmkit.config.section import wrong as _wrong
 from llmkit.config.yaml_source import Document, dump
 from llmkit.errors import Problem
 
-Text = Annotated[str, Strict(), Field(min_length=1), BeforeValidator(registry.whole_as_text)]
-FileName = Annotated[str, Strict(), Field(min_length=1)]
-Whole = Annotated[int, Strict()]
-Number = Annotated[float, Strict(), AllowInfNan(allow_inf_nan=False)]
-Flag = Annotated[bool, Strict()]
-
-
 NOTHING = "nothing to score"
-
-
-def _wrong(message: str) -> PydanticCustomError:
-    return PydanticCustomError("llmkit", "{sentence}", {"sentence": message})
-
-
-def _spec(value: Any) -> Any:
-    if isinstance(value, (str, Mapping)):
-        return value
-    raise _wrong(f"expected a name, or a mapping of a name to its arguments, got {registry.shown(value)}")
-
-
-Raw = Annotated[str | Mapping[str, Any], PlainValidator(_spec)]
-"""A plug-in spec as the user wrote it; the registry checks the rest."""
-
-
-class Section(BaseModel):
-    """What every part of a config shares: unknown keys are errors, nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
 
 
 class Take(Section):
@@ -254,7 +218,8 @@ class EvalConfig(Section):
     choice: Choice | None = Field(
         default=None, description="Ask multiple choice as MMLU's programs do, in the place of 'prompt' and 'few_shot'."
     )
-    target: Raw = Field(description="The system under test: a provider and its arguments.")
+    target: Raw | None = Field(default=None, description="The system under test: a provider and its arguments.")
+    ensemble: Ensemble | None = Field(default=None, description="Several systems that answer together, in its place.")
     metrics: tuple[Raw, ...] = Field(default=(), description="What scores the answers without asking anyone.")
     judges: tuple[Raw, ...] = Field(default=(), description="What scores the answers by asking a model.")
     judge_model: Raw | None = Field(
@@ -293,6 +258,12 @@ class EvalConfig(Section):
     def _something_to_score(self) -> EvalConfig:
         if not self.metrics and not self.judges:
             raise _wrong(f"{NOTHING}: give 'metrics', 'judges' or both")
+        return self
+
+    @model_validator(mode="after")
+    def _one_subject(self) -> EvalConfig:
+        if self.target is not None and self.ensemble is not None:
+            raise _wrong("'target' and 'ensemble' do not go together: make the target one of the ensemble's members")
         return self
 
     @field_validator("name")
@@ -343,7 +314,13 @@ class EvalConfig(Section):
         Loading it again from the same folder gives the same evaluation. Paths stay as the user wrote them.
         """
         plain: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
-        plain["target"] = registry.explicit("providers", self.target)
+        if self.target is not None:
+            plain["target"] = registry.explicit("providers", self.target)
+        if self.ensemble is not None:
+            plain["ensemble"]["members"] = {
+                name: written if earlier_run(written) else registry.explicit("providers", written)
+                for name, written in self.ensemble.members.items()
+            }
         plain["metrics"] = [registry.explicit("metrics", written) for written in self.metrics]
         plain["judges"] = [registry.explicit("judges", written) for written in self.judges]
         if self.judge_model is not None:

@@ -116,6 +116,7 @@ def _plugin_problems(data: dict[str, Any], base: Path) -> list[Problem]:
     problems: list[Problem] = []
     if isinstance(data.get("target"), (str, dict)):
         problems += registry.check("providers", data["target"], key="target")
+    problems += _member_problems(data.get("ensemble"))
     if isinstance(data.get("judge_model"), (str, dict)):
         problems += registry.check("providers", data["judge_model"], key="judge_model")
     problems += _listed_problems(data, "metrics")
@@ -146,6 +147,17 @@ def _listed_problems(data: Mapping[str, Any], key: str, kind: str = "") -> list[
             problems.append(Problem(f"'{name}' is listed already at {seen[name]}", key=place, hint="remove one"))
         seen.setdefault(name, place)
     return problems
+
+
+def _member_problems(ensemble: Any) -> list[Problem]:
+    from llmkit.config.ensemble import earlier_run
+
+    members = ensemble.get("members") if isinstance(ensemble, dict) else None
+    found: list[Problem] = []
+    for name, written in (members if isinstance(members, dict) else {}).items():
+        if isinstance(written, (str, dict)) and not earlier_run(written):
+            found += registry.check("providers", written, key=f"ensemble.members.{name}")
+    return found
 
 
 def _placed(problem: Problem, document: Document, places: Mapping[str, str], source: str) -> Problem:

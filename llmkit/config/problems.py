@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from llmkit import registry
 from llmkit.config import eval_config as models
+from llmkit.config.ensemble import Ensemble
 from llmkit.config.eval_config import EvalConfig
 from llmkit.config.yaml_source import join
 from llmkit.errors import Problem
@@ -22,6 +23,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "prompt": models.Message,
     "few_shot": models.FewShot,
     "choice": models.Choice,
+    "ensemble": Ensemble,
     "gate": models.Gate,
     "coverage": models.Floor,
     "engine": models.EngineConfig,
@@ -32,10 +34,12 @@ _EXPECTED = {
     "prompt": "a text, or a list of messages with role and content",
     "engine.cache": "true, false, or the path of the cache file",
     "prices": "the path of a price file, or a list of them",
+    "ensemble.weights": "a number for each member, or accuracy",
 }
 _MISSING = {
     "dataset": "write dataset: path/to/rows.jsonl",
     "target": "write target: recorded, or target: {openai: {model: gpt-4o-mini}}",
+    "members": "write members: {small: {openai: {model: gpt-4o-mini}}, old: {run: runs/old-run}}",
     "metrics": "write metrics: [exact_match]; 'llmkit list metrics' shows all",
 }
 _NOTHING = models.NOTHING
@@ -47,14 +51,18 @@ def model_problems(data: dict[str, Any]) -> tuple[EvalConfig | None, list[Proble
     own_rows = isinstance(few_shot, dict) and few_shot.get("from") is None and "dataset" in data
     if isinstance(few_shot, dict) and own_rows:
         data = {**data, "few_shot": {**few_shot, "from": data["dataset"]}}
+    config, errors = None, []
     try:
-        return EvalConfig.model_validate(data), []
+        config = EvalConfig.model_validate(data)
     except ValidationError as error:
         errors = [(_path(entry["loc"], data, entry["type"]), dict(entry)) for entry in error.errors(include_url=False)]
-    errors = _with_nothing_to_score(data, errors)
+    if {"target", "ensemble"}.isdisjoint(data):
+        errors.append(("target", {"type": "missing", "input": data}))
+    if errors:
+        errors = _with_nothing_to_score(data, errors)
     if own_rows:  # what is wrong with the rows is said once, at 'dataset'
         errors = [(path, entry) for path, entry in errors if not _within(path, "few_shot.from")]
-    return None, list(_problems(errors))
+    return (None if errors else config), list(_problems(errors))
 
 
 def _with_nothing_to_score(

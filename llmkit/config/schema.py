@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from llmkit import registry
 from llmkit.config import eval_config as models
+from llmkit.config.ensemble import Ensemble
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -32,6 +33,7 @@ def eval_schema() -> dict[str, Any]:
     }
     strict = {
         "target": _ref("providers"),
+        "ensemble": _members({"anyOf": [_ref("run"), _ref("providers")]}),
         "judge_model": _nullable(_ref("providers")),
         "metrics": {"items": _ref("metrics")},
         "judges": {"items": _ref("judges")},
@@ -39,6 +41,7 @@ def eval_schema() -> dict[str, Any]:
     }
     loose = {
         "target": _ref("any"),
+        "ensemble": _members(_ref("any")),
         "judge_model": _nullable(_ref("any")),
         "metrics": {"items": _ref("any")},
         "judges": {"items": _ref("any")},
@@ -52,11 +55,19 @@ def eval_schema() -> dict[str, Any]:
             {"required": ["metrics"], "properties": {"metrics": {"description": "At least one.", "minItems": 1}}},
             {"required": ["judges"]},
         ],
+        "allOf": [{"anyOf": [{"required": ["target"]}, {"required": ["ensemble"]}]}],
         "if": {"required": ["plugins"]},
         "then": {"properties": {key: {"anyOf": [strict[key], loose[key]]} for key in strict}},
         "else": {"properties": strict},
         "$defs": {
             "any": {"type": ["string", "object"], "minProperties": 1, "maxProperties": 1},
+            "run": {
+                "description": "The answers of an earlier run: its folder, relative to the folder of this config.",
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["run"],
+                "properties": {"run": _TEXT},
+            },
             **{name: definition for definitions in plug_ins.values() for name, definition in definitions.items()},
         },
     }
@@ -69,6 +80,10 @@ def eval_schema_text() -> str:
 
 def _ref(name: str) -> dict[str, Any]:
     return {"$ref": f"#/$defs/{name}"}
+
+
+def _members(member: dict[str, Any]) -> dict[str, Any]:
+    return {"properties": {"members": {"additionalProperties": member}}}
 
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +124,8 @@ _OWN: dict[str, Callable[[], dict[str, Any]]] = {
     "engine": lambda: _section(models.EngineConfig),
     "few_shot": lambda: _section(models.FewShot),
     "choice": lambda: _section(models.Choice),
+    "ensemble": lambda: _section(Ensemble),
+    "members": lambda: {"type": "object", "minProperties": 1, "additionalProperties": {"type": ["string", "object"]}},
     "dataset": lambda: {"anyOf": [_TEXT, _section(models.DatasetConfig)]},
     "from": lambda: {"anyOf": [{"type": ["string", "null"]}, _section(models.DatasetConfig)]},
     "fields": lambda: {"type": "object", "additionalProperties": {"anyOf": [_TEXT, _TEXTS, _section(models.Cut)]}},

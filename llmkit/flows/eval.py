@@ -17,6 +17,7 @@ from llmkit.engine import Engine, Interrupted
 from llmkit.errors import BudgetError, DataError, LlmkitError, Problem, RequestError, UsageError
 from llmkit.flows.ask import Asker
 from llmkit.flows.ask_choices import ChoiceAsker
+from llmkit.flows.ensemble import Ask, EnsembleRun, MemberAsker, each_member, require_earlier_rows, require_members
 from llmkit.flows.judging import Bench
 from llmkit.flows.loop import heed_signals_as_before, run_loop, stop_on_signals
 from llmkit.flows.manifest import first_manifest, last_manifest
@@ -61,6 +62,7 @@ def run_eval(
 
 def run_prepared(setup: Setup, chosen: Options) -> Run:
     """Run what `prepare` made ready; see `run_eval`."""
+    require_earlier_rows(setup)
     setup = ready(setup, chosen)
     with ExitStack() as stack:
         earlier = _earlier(setup, chosen)
@@ -69,14 +71,19 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
         manifest = first_manifest(setup, resumed=folder.resumed)
         folder.begin(manifest, setup.config.resolved_yaml())
         recorder = Recorder(setup, folder, chosen.observe)
+        ensemble = None if setup.config.ensemble is None else EnsembleRun(setup, folder, chosen.observe)
         tell(chosen, Started(folder.path, folder.resumed, recorder.total))
         try:
-            usage = _collect(setup, chosen, folder, recorder, earlier)
+            usage = _collect(setup, chosen, folder, recorder, earlier=earlier, ensemble=ensemble)
             recorder.score_in_batches()
+            if ensemble is not None:
+                ensemble.score_in_batches()
         except BaseException as error:
-            _close_unfinished(folder, recorder, error)
+            _close_unfinished(folder, recorder, ensemble, error)
             raise
         summary = recorder.summary()
+        if ensemble is not None:
+            summary["ensemble"] = ensemble.board.summary(recorder.tallies, recorder.design())
         manifest = last_manifest(manifest, usage=usage, seconds=time.perf_counter() - started)
         recorder.close()
         run = replace(folder.run(), manifest=manifest, summary=summary)
@@ -98,17 +105,27 @@ def _earlier(setup: Setup, options: Options) -> RecordedRun | None:
         raise UsageError(
             f"--out and --outputs both name {options.out}, whose answers would be lost; choose another --out"
         )
+    require_members(earlier, setup)
     return earlier
 
 
 def _collect(
-    setup: Setup, options: Options, folder: RunFolder, recorder: Recorder, earlier: RecordedRun | None
+    setup: Setup,
+    options: Options,
+    folder: RunFolder,
+    recorder: Recorder,
+    *,
+    earlier: RecordedRun | None,
+    ensemble: EnsembleRun | None,
 ) -> dict[str, Any]:
     """Fill the recorder from the target, or from an earlier run, and from the judges; return what it took."""
     for warning in setup.warnings:
         tell(options, Warned(warning))
-    if earlier is not None and not setup.seats:
-        for sample, output in earlier.pairs():
+    read = None if earlier is None else earlier.pairs()
+    if ensemble is not None and read is not None:
+        read = ensemble.combined_again(read)
+    if earlier is not None and read is not None and not setup.seats:
+        for sample, output in read:
             recorder.take(sample, output)
             recorder.tell(0.0, 0)
         return {"rescored": str(earlier.path)}
@@ -125,7 +142,7 @@ def _collect(
             seed=setup.config.seed,
             observe=options.observe,
         )
-        run_loop(_ask_all(setup, engine, recorder, options, earlier))
+        run_loop(_ask_all(setup, engine, recorder, options, read=read, ensemble=ensemble))
         recorder.require_an_answer()
     if earlier is None:
         _refuse_strangers(setup)
@@ -144,17 +161,28 @@ def _refuse_strangers(setup: Setup) -> None:
 
 
 async def _ask_all(
-    setup: Setup, engine: Engine, recorder: Recorder, options: Options, earlier: RecordedRun | None
+    setup: Setup,
+    engine: Engine,
+    recorder: Recorder,
+    options: Options,
+    *,
+    read: Iterable[tuple[Sample, Output]] | None,
+    ensemble: EnsembleRun | None,
 ) -> None:
-    """Ask the target, or read its answers in an earlier run, and let the judges judge; record all of it."""
+    """Ask the target, or take answers that are read from an earlier run, and let judges judge; record all of it."""
     bench = Bench(setup.seats, engine)
     if options.catch_signals:
         stop_on_signals(engine)
     try:
-        if earlier is None:
-            await _record(engine, recorder, tasks(setup), answerer(setup, engine, bench))
+        if read is not None:
+            await _record(engine, recorder, read, _rejudged(setup, bench))
+        elif ensemble is not None:
+            members = MemberAsker(setup, {name: asking(one, engine, bench) for name, one in each_member(setup)})
+            await _record(engine, ensemble, members.tasks(tasks(setup)), _unjudged(members.ask))
+            ensemble.require_every_member()
+            await _record(engine, recorder, ensemble.combined(), _rejudged(setup, bench))
         else:
-            await _record(engine, recorder, earlier.pairs(), _rejudged(setup, bench))
+            await _record(engine, recorder, tasks(setup), answerer(setup, engine, bench))
         if recorder.judges_together:
             await _record_together(setup, engine, recorder, bench)
     except asyncio.CancelledError:
@@ -165,7 +193,7 @@ async def _ask_all(
         if options.catch_signals:
             heed_signals_as_before()
         await bench.aclose()
-        if earlier is None:
+        if read is None:
             await setup.target.aclose()
 
 
@@ -174,18 +202,35 @@ Judged = tuple[Sample, Output, dict[str, Judgment]]
 
 def answerer(setup: Setup, engine: Engine, bench: Bench) -> Callable[[tuple[Sample, int]], Awaitable[Judged]]:
     """Return what makes of a sample and a repeat its output and what the judges say of it."""
-    lane = bench.lane(setup.target, setup.target_identity)
-    asker = asker_of(setup)
+    ask = asking(setup, engine, bench)
 
     async def answer(task: tuple[Sample, int]) -> Judged:
         sample, repeat = task
-        try:
-            output = await engine.converse(lane, asker.dialogue(sample, repeat))
-        except RequestError as error:
-            output = Output(sample.id, None, repeat, error=failure(error))
+        output = await ask(sample, repeat)
         return sample, output, await bench.judge(setup.variants.meant(sample), output)
 
     return answer
+
+
+def asking(setup: Setup, engine: Engine, bench: Bench) -> Ask:
+    """Return what asks the target; a request that failed for good is an output with an error."""
+    lane = bench.lane(setup.target, setup.target_identity)
+    asker = asker_of(setup)
+
+    async def ask(sample: Sample, repeat: int) -> Output:
+        try:
+            return await engine.converse(lane, asker.dialogue(sample, repeat))
+        except RequestError as error:
+            return Output(sample.id, None, repeat, error=failure(error))
+
+    return ask
+
+
+def _unjudged(ask: Ask) -> Callable[[tuple[Sample, int]], Awaitable[Judged]]:
+    async def unjudged(task: tuple[Sample, int]) -> Judged:
+        return task[0], await ask(*task), {}
+
+    return unjudged
 
 
 def _rejudged(setup: Setup, bench: Bench) -> Callable[[tuple[Sample, Output]], Awaitable[Judged]]:
@@ -197,7 +242,7 @@ def _rejudged(setup: Setup, bench: Bench) -> Callable[[tuple[Sample, Output]], A
 
 
 async def _record(
-    engine: Engine, recorder: Recorder, items: Iterable[T], answer: Callable[[T], Awaitable[Judged]]
+    engine: Engine, recorder: Recorder | EnsembleRun, items: Iterable[T], answer: Callable[[T], Awaitable[Judged]]
 ) -> None:
     async with aclosing(engine.map(answer, items)) as answers:  # no worker outlives the target's connections
         breath = time.perf_counter()
@@ -259,7 +304,9 @@ def failure(error: RequestError) -> Failure:
     return Failure(error.kind, str(error), status=error.status, attempts=error.attempts)
 
 
-def _close_unfinished(folder: RunFolder, recorder: Recorder, error: BaseException) -> None:
+def _close_unfinished(
+    folder: RunFolder, recorder: Recorder, ensemble: EnsembleRun | None, error: BaseException
+) -> None:
     """Keep what is there and say why it is not finished; never hide the error that brought us here."""
     status: Status = "failed"
     if isinstance(error, BudgetError):
@@ -268,8 +315,10 @@ def _close_unfinished(folder: RunFolder, recorder: Recorder, error: BaseExceptio
         status = "interrupted"
     if isinstance(error, LlmkitError):
         error.run_path = str(folder.path)
-        error.done, error.total = recorder.answered, recorder.total
+        error.done, error.total = (ensemble or recorder).answered, recorder.total
     try:
+        if ensemble is not None:
+            ensemble.close()
         recorder.close()
         folder.mark(status)
     except LlmkitError as closing:

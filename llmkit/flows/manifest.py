@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from llmkit._version import __version__
+from llmkit.flows.members import specs_of
 from llmkit.flows.setup import Setup
 from llmkit.store import git_state
 
@@ -33,6 +34,7 @@ def first_manifest(setup: Setup, *, resumed: bool) -> dict[str, Any]:
             "skipped_rows": setup.census.skipped_rows,
         },
         "target": setup.target_name,
+        **({} if config.ensemble is None else {"members": specs_of(config)}),
         "repeats": config.repeats,
         "seed": config.seed,
         "started": now(),

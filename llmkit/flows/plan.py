@@ -9,6 +9,7 @@ from functools import reduce
 
 from llmkit.engine import ANSWER, Engine, Lane, Plan
 from llmkit.flows.ask_choices import ChoiceAsker
+from llmkit.flows.ensemble import each_target
 from llmkit.flows.eval import asker_of, tasks
 from llmkit.flows.judging import OPPONENT, Bench, Seat
 from llmkit.flows.options import Options, cache_path
@@ -34,8 +35,9 @@ def plan_eval(setup: Setup, options: Options | None = None) -> Plan:
         bench = Bench(setup.seats, engine)
         plans = []
         if setup.target is not None and chosen.outputs is None:
-            lane = bench.lane(setup.target, setup.target_identity)
-            plans.append(engine.plan(lane, _requests(setup, engine, lane)))
+            for one in each_target(setup):
+                lane = bench.lane(one.target, one.target_identity)
+                plans.append(engine.plan(lane, _requests(one, engine, lane)))
         for seat in _asking(setup.seats):
             assert seat.model is not None
             plans.append(engine.plan(bench.lanes[seat.model.identity], _questions(setup, seat)))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
+from llmkit.datasets import row_digest
 from llmkit.errors import DataError, Problem
 from llmkit.flows.rows import checked_rows
 from llmkit.flows.setup import Setup
 from llmkit.store import open_run
 from llmkit.types import Failure, Output, Sample
+
+K = TypeVar("K", bound=Hashable)
+R = TypeVar("R")
 
 _NAMED = 5
 
@@ -27,6 +32,7 @@ class RecordedRun:
         self.path = path
         self.folder = Path(self._run.path).resolve()
         self.target = str(self._run.manifest.get("target", ""))
+        self.members: tuple[str, ...] = tuple(self._run.manifest.get("members", ()))
 
     def require_variants(self) -> None:
         """Refuse a run that was not asked the reworded rows of this one.
@@ -53,28 +59,79 @@ class RecordedRun:
         Raises:
             DataError: not one row of the eval set has an output in the run.
         """
-        waiting: dict[tuple[str, int], Output] = {}
-        outputs = iter(self._run.outputs)
+        outputs = InOrder(self._run.outputs, lambda output: (output.sample_id, output.repeat))
         found = 0
         for sample in checked_rows(self._setup):
             for repeat in range(self._setup.config.repeats):
-                output = _next(waiting, outputs, (sample.id, repeat))
+                output = outputs.find((sample.id, repeat))
                 found += output is not None
                 yield sample, output or _missing(sample, repeat, self.path)
         if not found:
-            named = ", ".join(repr(key[0]) for key in list(waiting)[:_NAMED])
+            named = ", ".join(repr(key[0]) for key in list(outputs.waiting)[:_NAMED])
             message = f"none of its outputs belongs to a row of {self._setup.census.source} (it holds {named}...)"
             raise DataError(problems=[Problem(message, file=str(self.path), hint="is it a run over this eval set?")])
 
+    def require_all(self) -> None:
+        """Refuse a run that lacks an output of some row, or was asked another row under the same id.
 
-def _next(waiting: dict[tuple[str, int], Output], outputs: Iterator[Output], key: tuple[str, int]) -> Output | None:
-    if key in waiting:
-        return waiting.pop(key)
-    for output in outputs:
-        if (output.sample_id, output.repeat) == key:
-            return output
-        waiting[output.sample_id, output.repeat] = output
-    return None
+        Raises:
+            DataError: how many rows that concerns, and the first of them.
+        """
+        outputs = InOrder(self._run.outputs, lambda output: (output.sample_id, output.repeat))
+        rows = InOrder(self._run.samples, lambda row: row.sample.id)
+        lacking, other = [0, ""], [0, ""]
+        for sample in checked_rows(self._setup):
+            row = rows.find(sample.id)
+            if row is not None and row.digest != row_digest(sample):
+                _note(other, repr(sample.id))
+            for repeat in range(self._setup.config.repeats):
+                if outputs.find((sample.id, repeat)) is None:
+                    _note(lacking, f"{sample.id!r}{f', repeat {repeat + 1}' if repeat else ''}")
+        source = self._setup.census.source
+        told = (
+            (lacking, f"outputs of rows of {source} that it lacks", "leave the member out"),
+            (other, f"rows of {source} that were other rows when it was made", "give rows ids of their own"),
+        )
+        found = [
+            Problem(
+                f"{what}: {count:,}, the first {first}",
+                file=str(self.path),
+                hint=f"run that evaluation again over this eval set, or {instead}",
+            )
+            for (count, first), what, instead in told
+            if count
+        ]
+        if found:
+            raise DataError(problems=found)
+
+
+class InOrder(Generic[K, R]):
+    """Finds records by key in a stream that mostly has them in the order in which they are asked for.
+
+    Attributes:
+        waiting: Records that were read and not asked for yet.
+    """
+
+    def __init__(self, records: Iterable[R], key: Callable[[R], K]) -> None:
+        self._records = iter(records)
+        self._key = key
+        self.waiting: dict[K, R] = {}
+
+    def find(self, key: K) -> R | None:
+        """Return the record, or None where the stream has none."""
+        if key in self.waiting:
+            return self.waiting.pop(key)
+        for record in self._records:
+            found = self._key(record)
+            if found == key:
+                return record
+            self.waiting[found] = record
+        return None
+
+
+def _note(found: list[Any], first: str) -> None:
+    found[0] += 1
+    found[1] = found[1] or first
 
 
 def _missing(sample: Sample, repeat: int, path: Path) -> Output:

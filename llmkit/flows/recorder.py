@@ -173,31 +173,30 @@ class Recorder:
         if self._transcripts is not None:
             self._transcripts.close()
 
-    def summary(self) -> dict[str, Any]:
-        """Return the summary of everything taken."""
+    def design(self) -> Design:
+        """Return how the rows taken hang together."""
         import numpy as np
 
         config = self.setup.config
-        repeats = config.repeats
         clusters = None if self.clusters is None else np.frombuffer(self.clusters.codes, dtype=np.uint32)
-        design = Design(
-            samples=np.arange(self.total, dtype=np.uint32) // repeats if repeats > 1 else None,
-            clusters=clusters,
-            seed=config.seed,
-            level=config.level,
-        )
+        samples = np.arange(self.total, dtype=np.uint32) // config.repeats if config.repeats > 1 else None
+        return Design(samples=samples, clusters=clusters, seed=config.seed, level=config.level)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the summary of everything taken."""
+        config = self.setup.config
         found = summarise(
             name=config.name,
             rows=self.setup.census.rows,
-            repeats=repeats,
+            repeats=config.repeats,
             errors=self.errors,
             tallies=self.tallies,
             slices=self.slices,
-            design=design,
+            design=self.design(),
             originals=self._originals() if self.reworded else None,
         )
         if self.reworded:
-            found["robustness"] = self._robustness(found["scores"], design)
+            found["robustness"] = self._robustness(found["scores"], self.design())
         floor = config.gate.coverage.min
         found["gate"] = {"coverage": {"min": floor, "value": found["coverage"], "pass": found["coverage"] >= floor}}
         return found

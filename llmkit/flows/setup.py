@@ -16,6 +16,13 @@ from llmkit.errors import ConfigError, DataError, Problem, UsageError
 from llmkit.flows.ask_choices import ChoiceShots, choice_shots
 from llmkit.flows.fit import choice_problems, metric_problems, row_problems, target_problems
 from llmkit.flows.judging import Seat
+from llmkit.flows.members import (
+    build_members,
+    each_asked,
+    ensemble_problems,
+    label_problems,
+    learning_problems,
+)
 from llmkit.flows.seating import check_judges, seated, self_judging
 from llmkit.flows.variants import Variants, build_variants, perturb_problems
 from llmkit.hashing import digest
@@ -69,6 +76,7 @@ class Setup:
             "ask": self.config.ask,
             "few_shot": self.shots.digest if self.shots.n else "",
             **self._choice,
+            **({} if self.config.ensemble is None else {"ensemble": self.config.ensemble.settings}),
             **self.variants.subject,
             "files": [
                 _file_digest(path)
@@ -103,7 +111,7 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
     """
     cfg = config if isinstance(config, EvalConfig) else load_eval_config(Path(config), overrides)
     registry.load_plugins(cfg.plugin_paths)
-    problems: list[Problem] = list(choice_problems(cfg))
+    problems: list[Problem] = [*choice_problems(cfg), *ensemble_problems(cfg)]
     metrics = _metrics(cfg, problems)
     seats = seated(cfg, problems, taken=metrics)
     target, target_name = _target(cfg, problems, rescoring=rescoring)
@@ -113,15 +121,18 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
     problems += perturb_problems(cfg, variants, target, template)
     if problems:
         raise ConfigError(problems=[cfg.placed(problem) for problem in problems])
-    warnings = self_judging(cfg, target, seats)
+    warnings = [warning for asked in each_asked(target) for warning in self_judging(cfg, asked, seats)]
     _check_target(cfg, target)
     check_judges(cfg, seats)
     dataset = open_dataset(cfg.dataset_source, base=cfg.base)
     settings = _settings(cfg)
-    for asked in (target, *(model.provider for seat in seats for model in seat.models())):
+    for asked in (*each_asked(target), *(model.provider for seat in seats for model in seat.models())):
         _check_price(cfg, asked, prices, settings)
     counted = census(dataset, fields_needed=_fields_needed(cfg, template))
     _check_rows(cfg, counted, {**metrics, **{seat.name: seat.judge for seat in seats}}, target, template)
+    unlearnt = [cfg.placed(problem) for problem in learning_problems(cfg, dataset)]
+    if unlearnt:
+        raise ConfigError(problems=unlearnt)
     return Setup(
         config=cfg,
         dataset=dataset,
@@ -165,7 +176,13 @@ def _metrics(cfg: EvalConfig, problems: list[Problem]) -> dict[str, Metric]:
 def _target(cfg: EvalConfig, problems: list[Problem], *, rescoring: bool) -> tuple[Any, str]:
     if rescoring:
         return None, ""
-    built = _collected(problems, lambda: registry.build("providers", cfg.target, base=cfg.base, key="target"))
+    if cfg.ensemble is not None:
+        members = build_members(cfg, problems)
+        return members, members.name
+    written = cfg.target
+    if written is None:  # told by `ensemble_problems`
+        return None, ""
+    built = _collected(problems, lambda: registry.build("providers", written, base=cfg.base, key="target"))
     if built is None:
         return None, ""
     problems += target_problems(cfg, built.plugin)
@@ -224,6 +241,7 @@ def _check_rows(
         raise DataError(counted.report(), counted.problems)
     problems = [
         *row_problems(cfg, counted),
+        *label_problems(cfg, counted),
         *_lacking(counted, sorted(template.fields), "the prompt"),
         *_lacking(counted, [cfg.cluster] if cfg.cluster else [], "cluster"),
         *_lacking(counted, cfg.slices, "slices", some_may=True),

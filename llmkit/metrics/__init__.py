@@ -3,6 +3,7 @@
 A metric of your own is one file; see CONTRIBUTING.md. Importing this package imports no metric.
 """
 
+from llmkit.metrics._ballots import Ballots
 from llmkit.metrics._base import (
     NO_REFERENCE,
     BaseMetric,
@@ -16,6 +17,7 @@ from llmkit.registry import metric
 
 __all__ = [
     "NO_REFERENCE",
+    "Ballots",
     "BaseMetric",
     "MeanMetric",
     "References",

@@ -74,7 +74,7 @@ class LabelFields:
 
     def gold(self, sample: Sample) -> str | Skipped:
         """Return the gold label under the name it is counted by, or why there is none."""
-        gold = _gold_text(sample)
+        gold = gold_text(sample)
         if isinstance(gold, Skipped):
             return gold
         if sample.choices and not self.labels and isinstance(sample.answer, int):
@@ -111,7 +111,8 @@ class LabelFields:
         return found or OTHER
 
 
-def _gold_text(sample: Sample) -> str | Skipped:
+def gold_text(sample: Sample) -> str | Skipped:
+    """Return the gold label of a row as it is written, or why there is none."""
     answer = sample.answer
     if answer is None:
         return sample.references[0] if sample.references else NO_GOLD

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from llmkit.report import svg
+from llmkit.report._ensemble import ensemble_tables
 from llmkit.report._kept_rows import Figures
 from llmkit.report._robustness import robustness_tables
 from llmkit.report._words import arrow, interval, number, percent, plain, plural, trouble
@@ -197,11 +198,15 @@ def _slice_cell(score: Mapping[str, Any], entry: Mapping[str, Any], axis: svg.Ax
 
 
 def details(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what there is beside values: what rewording cost; scorers' classes, confusion, tables, diagrams, notes."""
+    """Return what there is beside values: of rewording, of an ensemble, of each scorer."""
     found: list[dict[str, Any]] = []
     reworded = [_table(table) for table in robustness_tables(summary)]
     if reworded:
         found.append({"name": "Robustness", "tables": reworded, "notes": [], "confusion": None})
+    combined = [_table(table) for table in ensemble_tables(summary)]
+    if combined:
+        told = [visible(note) for note in summary["ensemble"]["notes"]]
+        found.append({"name": "The ensemble", "tables": combined, "notes": told, "confusion": None})
     for name, entry in summary["scores"].items():
         given = entry.get("details") or {}
         tables = [*_classes(given.get("per_class") or {}), *map(_table, given.get("tables", ()))]

@@ -113,6 +113,10 @@ def trouble(summary: Mapping[str, Any]) -> list[str]:
     if outputs["error"]:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in outputs["errors"].items())
         lines.append(f"{plural(outputs['error'], 'output')} failed and got no score: {kinds}")
+    for name, member in summary.get("ensemble", {}).get("members", {}).items():
+        if member["failed"]:
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in member["failures"].items())
+            lines.append(f"{name} failed on {plural(member['failed'], 'row')}, and the others decided: {kinds}")
     for name, entry in summary["scores"].items():
         lines += _trouble_of(name, entry)
     lines += _trouble_of_perturbed(summary)

@@ -17,6 +17,7 @@ from typing import Any
 from llmkit.report import _sections as sections
 from llmkit.report._compact import Names, names_of
 from llmkit.report._comparison import comparison_section
+from llmkit.report._ensemble import ensemble_signatures
 from llmkit.report._kept_rows import KeptRows, Limits
 from llmkit.report._robustness import robustness_signatures
 from llmkit.report._words import heading, percent, plural, spent
@@ -97,6 +98,7 @@ def _view(run: Run, kept: KeptRows, shares: Collection[str], comparison: Mapping
         "outputs": summary["outputs"],
         "limitations": limitations(run, shares),
         "signatures": [
+            *map(visible, ensemble_signatures(summary)),
             *(visible(str(entry["signature"])) for entry in summary["scores"].values()),
             *map(visible, robustness_signatures(summary)),
         ],

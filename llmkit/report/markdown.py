@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from llmkit.report._ensemble import ensemble_signatures, ensemble_tables
 from llmkit.report._robustness import robustness_signatures, robustness_tables
 from llmkit.report._words import arrow, heading, interval, number, percent, plain, short, spent, trouble
 from llmkit.text.visible import visible
@@ -32,6 +33,9 @@ def markdown_report(run: Run, examples: Sequence[Mapping[str, str]] = ()) -> str
             for name, e in summary["scores"].items()
         ],
     )
+    ensemble = summary.get("ensemble")
+    if ensemble:
+        lines += _details("The ensemble", {"tables": ensemble_tables(summary), "notes": ensemble["notes"]})
     robustness = robustness_tables(summary)
     if robustness:
         lines += _details("Robustness", {"tables": robustness})
@@ -44,6 +48,7 @@ def markdown_report(run: Run, examples: Sequence[Mapping[str, str]] = ()) -> str
     lines += [
         f"- `{' '.join(signature.split()).replace('`', chr(39))}`"
         for signature in (
+            *ensemble_signatures(summary),
             *(entry["signature"] for entry in summary["scores"].values()),
             *robustness_signatures(summary),
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from llmkit.report._ensemble import ensemble_signatures, ensemble_tables
 from llmkit.report._robustness import robustness_signatures, robustness_tables
 from llmkit.report._words import arrow, heading, interval, number, percent, plain, spent, trouble
 from llmkit.text.visible import visible
@@ -36,6 +37,7 @@ def print_report(run: Run, console: Console) -> None:
     _print_tables(console, _scores(summary))
     for line in trouble(summary):
         console.print(Text(visible(f"! {line}"), style="yellow"))
+    _print_ensemble(summary, console)
     for grid in _details("", {"tables": robustness_tables(summary)}):
         console.print()
         _print_tables(console, grid)
@@ -55,9 +57,17 @@ def print_report(run: Run, console: Console) -> None:
             console.print(Text(f"{name}: {note}", style="dim"))
     console.print()
     own = [str(entry["signature"]) for entry in summary["scores"].values()]
-    for signature in (*own, *robustness_signatures(summary)):
+    for signature in (*ensemble_signatures(summary), *own, *robustness_signatures(summary)):
         console.print(Text(visible(signature), style="dim"), soft_wrap=True)
     console.print(Text(visible(spent(manifest)), style="dim"))
+
+
+def _print_ensemble(summary: Mapping[str, Any], console: Console) -> None:
+    for grid in _details("", {"tables": ensemble_tables(summary)}):
+        console.print()
+        _print_tables(console, grid)
+    for note in summary.get("ensemble", {}).get("notes", ()):
+        console.print(_text(note), style="dim")
 
 
 @dataclass(frozen=True, slots=True)

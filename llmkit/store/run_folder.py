@@ -46,7 +46,19 @@ LATEST = "latest"
 FORMAT = 1
 """Version of the folder's layout, in the manifest."""
 
-_OURS = (CONFIG, SAMPLES, OUTPUTS, SCORES, JUDGMENTS, SUMMARY, JOURNAL, "report.md", "report.html", "junit.xml")
+_OURS = (
+    CONFIG,
+    SAMPLES,
+    "members.jsonl",
+    OUTPUTS,
+    SCORES,
+    JUDGMENTS,
+    SUMMARY,
+    JOURNAL,
+    "report.md",
+    "report.html",
+    "junit.xml",
+)
 
 
 class RunFolder:

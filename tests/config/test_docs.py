@@ -60,9 +60,10 @@ def test_the_page_names_no_other_key() -> None:
 def test_every_example_loads(block: str, tmp_path: Path) -> None:
     (tmp_path / "my_metrics.py").write_text(PLUGIN, encoding="utf-8")
     shown = yaml.safe_load(block)
-    jsonschema.Draft202012Validator(eval_schema()).validate({**BASE, **shown})
+    base = {key: value for key, value in BASE.items() if not (key == "target" and "ensemble" in shown)}
+    jsonschema.Draft202012Validator(eval_schema()).validate({**base, **shown})
     # An example shows only the keys it is about; the three that every config needs are added.
-    rest = yaml.safe_dump({key: value for key, value in BASE.items() if key not in shown})
+    rest = yaml.safe_dump({key: value for key, value in base.items() if key not in shown})
     path = tmp_path / "eval.yaml"
     path.write_text(block + ("" if rest == "{}\n" else rest), encoding="utf-8")
     assert load_eval_config(path).resolved()
