@@ -15,7 +15,14 @@ import numpy as np
 
 from llmkit.errors import LlmkitError
 from llmkit.flows.tally import Codes, Tally
-from llmkit.stats import average_repeats, bootstrap_rows, bootstrap_totals, mean_estimate
+from llmkit.stats import (
+    Variance,
+    average_repeats,
+    bootstrap_rows,
+    bootstrap_totals,
+    mean_estimate,
+    variance_components,
+)
 from llmkit.types import Estimate, Table
 
 RESAMPLES = 1000
@@ -98,6 +105,14 @@ def _scorer(tally: Tally, design: Design) -> dict[str, Any]:
         method = found.method
     if details is not None:
         entry["details"] = details
+    variance = None if found is None else _variance(tally, design)
+    if variance is not None:
+        entry["variance"] = {
+            "within": variance.within,
+            "between": variance.between,
+            "repeats": variance.repeats,
+            "reliability": variance.reliability,
+        }
     entry["signature"] = (
         f"{tally.name}|{tally.signature}|n:{tally.ok}|ci:{method}|level:{design.level:g}|seed:{design.seed}"
     )
@@ -151,6 +166,14 @@ def estimate(tally: Tally, design: Design, chosen: Any = None) -> Estimate | Non
     )
 
 
+def _variance(tally: Tally, design: Design) -> Variance | None:
+    """Return how a mean's scores vary over repeats and over samples; None where there are no repeats to tell by."""
+    if tally.metric.kind != "mean" or design.samples is None or tally.over_repeats:
+        return None
+    rows = np.frombuffer(tally.rows, dtype=np.uint32)
+    return variance_components(_column(tally.columns[0], None), design.samples[rows])
+
+
 def _mean(tally: Tally, chosen: Any, samples: Any, clusters: Any, design: Design) -> Estimate:
     values = _column(tally.columns[0], chosen)
     binary = tally.metric.binary
@@ -158,7 +181,15 @@ def _mean(tally: Tally, chosen: Any, samples: Any, clusters: Any, design: Design
         values, clusters = average_repeats(values, samples, clusters)
         binary = False
     bounds = getattr(tally.metric, "bounds", None)
-    return mean_estimate(values, binary=binary, clusters=clusters, level=design.level, bounds=bounds)
+    return mean_estimate(
+        values,
+        binary=binary,
+        clusters=clusters,
+        level=design.level,
+        bounds=bounds,
+        interval="auto",
+        seed=design.seed,
+    )
 
 
 def value_many(metric: Any, n: int) -> Callable[[Any], Any]:

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from llmkit.stats.regression import least_squares
     from llmkit.stats.resampling import resamples_for
     from llmkit.stats.rogan_gladen import RoganGladen, rogan_gladen_share
+    from llmkit.stats.sequential import ConfidenceSequence, settle_drop, settle_value, split_alpha
     from llmkit.stats.statistic import Statistic
     from llmkit.stats.system_agreement import by_system
     from llmkit.stats.variance import Variance, variance_components
@@ -121,6 +122,7 @@ _HOMES = {
     "rogan_gladen": ("RoganGladen", "rogan_gladen_share"),
     "statistic": ("Statistic",),
     "system_agreement": ("by_system",),
+    "sequential": ("ConfidenceSequence", "settle_drop", "settle_value", "split_alpha"),
     "variance": ("Variance", "variance_components"),
     "verdicts": ("Claim", "Decision", "decide", "decide_all"),
 }
@@ -130,6 +132,7 @@ __all__ = [
     "BradleyTerry",
     "Ceiling",
     "Claim",
+    "ConfidenceSequence",
     "Confusion",
     "Consistency",
     "Corrected",
@@ -211,8 +214,11 @@ __all__ = [
     "rogan_gladen_share",
     "score_use",
     "self_consistency",
+    "settle_drop",
+    "settle_value",
     "smallest_drop",
     "spearman",
+    "split_alpha",
     "t_cdf",
     "t_quantile",
     "variance_components",

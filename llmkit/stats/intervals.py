@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from math import isfinite, sqrt
-from typing import TYPE_CHECKING, Any
+from math import inf, isfinite, sqrt
+from typing import TYPE_CHECKING, Any, Literal
 
 from llmkit.stats.distributions import normal_quantile, t_quantile
 from llmkit.types import Estimate
@@ -39,11 +39,15 @@ def mean_estimate(
     clusters: np.ndarray[Any, Any] | None = None,
     level: float = 0.95,
     bounds: tuple[float, float] | None = None,
+    interval: Literal["auto", "t", "bca"] = "t",
+    resamples: int = 2000,
+    seed: int = 0,
 ) -> Estimate:
     """Return the mean of ``values`` with its interval.
 
     - binary values, independent rows: Wilson's score interval;
-    - other values: Student's t with n - 1 degrees of freedom;
+    - other values: Student's t with n - 1 degrees of freedom, or a BCa bootstrap (which is better when stands in
+      `llmkit.stats.means`);
     - ``clusters`` (rows with one code are not independent of one another): the cluster-robust standard error
       sqrt(C / (C - 1) * sum over clusters of (sum of residuals)^2) / n with t(C - 1) (Miller 2024,
       "Adding error bars to evals", arXiv 2411.00640, with the small-sample factor).
@@ -60,6 +64,9 @@ def mean_estimate(
         level: Of the interval.
         bounds: The least and greatest score there can be, an infinity where there is none; the interval is cut to
             them. (0, 1) where ``binary``.
+        interval: Of other values in independent rows; ``auto`` is a BCa bootstrap for 10 to 10,000 of them, else t.
+        resamples: Of the bootstrap.
+        seed: Of the bootstrap.
 
     Raises ValueError where there are no values, or one is not finite.
     """
@@ -84,7 +91,14 @@ def mean_estimate(
     error = sqrt(float(residuals @ residuals) / (n - 1) / n)
     if error <= SAME * float(np.abs(numbers).max()):
         return _constant(mean, n, n, "all values are equal", level=level, limits=limits)
-    return _around(mean, t_quantile(0.5 + level / 2, n - 1) * error, n, "t", level=level, limits=limits)
+    from llmkit.stats.means import FEWEST, MANY, mean_curve
+
+    if interval == "auto":
+        interval = "bca" if FEWEST <= n <= MANY else "t"
+    limits = (-inf, inf) if limits is None else (min(limits[0], mean), max(limits[1], mean))
+    curve, method = mean_curve(numbers, interval=interval, bounds=limits, resamples=resamples, seed=seed)
+    low, high = curve.interval(level)
+    return Estimate(mean, low, high, n, method, level)
 
 
 def _clustered(

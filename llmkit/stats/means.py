@@ -1,10 +1,25 @@
-"""The confidence curve of a mean: Student's t, or a bootstrap where the values are skewed.
+"""The confidence curve of a mean: Student's t, or a BCa bootstrap with levels widened for small samples.
 
-The rule, the same for one run's scores and for the differences of two. With g the skewness of n values, Student's t
-misses on one side too often by about 0.08 * g / sqrt(n) (Hall 1992, "The Bootstrap and Edgeworth Expansion",
-section 3.3). Where |g| / sqrt(n) is over `SKEWED` and there are at least `FEWEST` values, the interval is a BCa
-bootstrap's with widened levels (`ResampledCurve`), else t's. In simulations (benchmarks/simulate_gates.py) that brings
-judges' grades, zero-inflated shares and costs from 88 to 93 % coverage at n = 20, from 89 to 94 % at n = 50.
+With g the skewness of n values, Student's t misses on one side too often by about 0.08 * |g| / sqrt(n) (Hall 1992,
+"The Bootstrap and Edgeworth Expansion", section 3.3); BCa does not, but covers too little where tails are long on both
+sides.
+
+- One run's scores lie between bounds and mostly lean to one: BCa from `FEWEST` to `MANY` rows, else t. (By number
+  alone, so that two runs of one eval set have one method.)
+- Differences of two runs are mostly symmetric: t, and BCa from `FEWEST` rows where |g| / sqrt(n) is over `SKEWED`.
+
+Simulated coverage at 95 % (1,500 each; judge: grades 1 to 5, 70 % of them 5; rare: one score in ten is not 0; long: t
+with 3 degrees of freedom):
+
+| | n | t | BCa |
+|---|---|---|---|
+| judge | 20 | 88.1 | 91.7 |
+| judge | 50 | 92.9 | 94.3 |
+| rare | 50 | 89.1 | 94.6 |
+| exponential | 20 | 90.5 | 92.3 |
+| uniform | 20 | 94.7 | 96.2 |
+| normal | 20 | 95.7 | 95.4 |
+| long | 50 | 95.3 | 91.7 |
 """
 
 from __future__ import annotations
@@ -21,10 +36,11 @@ from llmkit.stats.resampling import resampled_means
 Floats = NDArray[np.float64]
 Interval = Literal["auto", "t", "bca"]
 
-SKEWED = 0.1
+SKEWED = 0.15
 FEWEST = 10
 MANY = 10_000
-"""With more rows, means of random blocks of rows are resampled: they have the same spread and skewness of the mean."""
+"""With more rows, a bootstrap that is asked for resamples means of random blocks: their mean has the same spread and
+skewness."""
 
 
 def mean_curve(
@@ -36,7 +52,10 @@ def mean_curve(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> tuple[Curve, str]:
-    """Return the curve of the mean of at least two values that are not all equal, and its method in words."""
+    """Return the curve of the mean of at least two values that are not all equal, and its method in words.
+
+    ``auto`` is the rule for differences.
+    """
     values = np.sort(values)  # so that the order of rows does not matter
     n = len(values)
     mean = float(values.mean())

@@ -12,6 +12,7 @@ import pytest
 from llmkit import Options, run_eval, score
 from llmkit.errors import MissingExtraError
 from llmkit.metrics import MeanMetric, metric
+from llmkit.stats import variance_components
 from llmkit.types import Output, Sample, Skipped
 
 BOT = """
@@ -126,6 +127,26 @@ def test_a_metric_over_repeats_has_one_score_a_sample(folder: Path) -> None:
     by_kind = run.summary["slices"]["kind"]["values"]
     assert by_kind["a"]["scores"]["share_right"]["n"] == 13
     assert by_kind["b"]["scores"]["share_right"]["n"] == 11  # row 3 has no answer
+
+
+def test_repeats_show_the_variance_within_and_between_samples(folder: Path) -> None:
+    run = run_eval(config(folder, "exact_match, share_right", repeats=4), options=Options(folder / "out"))
+    entry = run.summary["scores"]["exact_match"]
+    scores = [row for row in run.scores if row.scorer == "exact_match" and row.value is not None]
+    codes = [int(row.sample_id) for row in scores]
+    expected = variance_components([row.value for row in scores if row.value is not None], codes)
+    assert expected is not None
+    assert entry["variance"] == {
+        "within": expected.within,
+        "between": expected.between,
+        "repeats": expected.repeats,
+        "reliability": expected.reliability,
+    }
+    assert "variance" not in run.summary["scores"]["share_right"]
+    report = (Path(run.path) / "report.md").read_text(encoding="utf-8")
+    assert "| `exact_match` |" in report.partition("## Repeats")[2]
+    alone = run_eval(config(folder, "exact_match"), options=Options(folder / "alone"))
+    assert "variance" not in alone.summary["scores"]["exact_match"]
 
 
 def test_a_metric_over_repeats_says_what_is_missing_without_them(folder: Path) -> None:

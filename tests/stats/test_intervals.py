@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmkit.stats import average_repeats, mean_estimate, quantile, wilson
+from llmkit.stats import average_repeats, bca_interval, mean_estimate, quantile, wilson
 from llmkit.stats.intervals import dense_codes
 from llmkit.types import Estimate
 
@@ -21,11 +21,25 @@ some_values = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40).filter(
 
 @given(some_values, st.sampled_from([0.9, 0.95, 0.99]))
 def test_graded_values_have_the_t_interval_of_scipy(values: list[float], level: float) -> None:
-    found = mean_estimate(np.array(values), binary=False, level=level)
+    found = mean_estimate(np.array(values), binary=False, interval="t", level=level)
     low, high = scipy_stats.t.interval(level, len(values) - 1, np.mean(values), scipy_stats.sem(values))
     scale = max(map(abs, values))
     assert (found.low, found.high) == near((low, high), rel=1e-8, abs=1e-8 * scale)
     assert (found.n, found.method, found.level) == (len(values), "t", level)
+
+
+def test_graded_values_have_a_bca_interval_from_10_to_10000_rows() -> None:
+    values = np.random.default_rng(0).beta(5, 1, 10_001)
+    for n, method in (
+        (9, "t"),
+        (10, "bca bootstrap, 2000 resamples"),
+        (10_000, "bca bootstrap, 2000 resamples"),
+        (10_001, "t"),
+    ):
+        assert mean_estimate(values[:n], binary=False, bounds=(0, 1), interval="auto").method == method
+    found = mean_estimate(values[:50], binary=False, bounds=(0, 1), interval="auto", seed=3)
+    assert (found.low, found.high) == near(bca_interval(np.sort(values[:50]), resamples=2000, seed=3))
+    assert found == mean_estimate(values[:50][::-1], binary=False, bounds=(0, 1), interval="auto", seed=3)
 
 
 @given(st.lists(st.booleans(), min_size=2, max_size=60))
@@ -48,7 +62,7 @@ def test_the_clustered_error_is_the_formula_of_the_paper() -> None:
 @given(some_values)
 def test_clusters_of_one_row_are_no_clusters(values: list[float]) -> None:
     plain = mean_estimate(np.array(values), binary=False)
-    found = mean_estimate(np.array(values), binary=False, clusters=np.arange(len(values)) * 3 + 5)
+    found = mean_estimate(np.array(values), binary=False, interval="t", clusters=np.arange(len(values)) * 3 + 5)
     assert (found.value, found.low, found.high) == near((plain.value, plain.low, plain.high), rel=1e-9, abs=1e-6)
 
 
@@ -184,3 +198,16 @@ def test_clustered_intervals_cover_where_plain_ones_do_not(clusters: int, size: 
         plain.append(mean_estimate(values, binary=False))
     assert 0.93 <= coverage(robust, 0.0) <= 0.97
     assert coverage(plain, 0.0) < 0.85
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "at_least"), [(20, 0.905), (50, 0.93), (200, 0.935)])
+def test_the_bootstrap_covers_skewed_grades_where_t_does_not(n: int, at_least: float) -> None:
+    rng = np.random.default_rng(4)
+    runs = [rng.choice([1.0, 2, 3, 4, 5], p=[0.02, 0.03, 0.05, 0.2, 0.7], size=n) for _ in range(RUNS)]
+    found, plain = (
+        coverage([mean_estimate(run, binary=False, interval=how, resamples=1000) for run in runs], 4.53)
+        for how in ("bca", "t")
+    )
+    assert at_least <= found <= 0.97
+    assert found >= plain - 0.005
