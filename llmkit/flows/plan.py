@@ -75,7 +75,8 @@ def _questions(setup: Setup, seat: Seat) -> Iterator[Request]:
     """Yield what a judge asks first of each output."""
     waiting: list[Output] = []
     for sample, repeat in tasks(setup):
-        output = Output(sample.id, _UNKNOWN, repeat, Response(text=f"{_UNKNOWN} {repeat}"))
+        text = f"{_UNKNOWN} {sample.id} {repeat}"  # no two answers are taken to be the same
+        output = Output(sample.id, text, repeat, Response(text=text))
         waiting.append(output)
         if seat.over_repeats and len(waiting) < setup.config.repeats:
             continue

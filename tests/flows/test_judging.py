@@ -225,3 +225,26 @@ def test_evaluation_steps_are_written_once_and_asked_for_by_nobody_again(tmp_pat
     steps.write_text(steps.read_text().replace("Rate.", "Rate well."))
     third = llmkit("eval", "c.yaml", "--format", "json", folder=tmp_path).json
     assert third["scores"]["coherence"]["signature"] != first.json["scores"]["coherence"]["signature"]
+
+
+def test_a_judge_of_all_repeats_sees_them_together(tmp_path: Path, server: FakeServer) -> None:
+    asked: dict[str, int] = {}
+
+    def answer(body: Mapping[str, Any]) -> str:
+        text = str(body["messages"][-1]["content"])
+        if fakejudges.is_judging(body):
+            return "1: no" if "guess 2" in fakejudges.fenced(body)["text"] else "1: yes"
+        asked[text] = asked.get(text, 0) + 1
+        return f"guess {asked[text]} of {text}."
+
+    server.reset(Behaviour(answer=answer))
+    judged(tmp_path, server, 4, repeats=3, judges=["selfcheck"], target=served(server.base_url, seed=1))
+    done = llmkit("eval", "c.yaml", "--out", "run", "--format", "json", folder=tmp_path)
+    assert done.code == 0, done.err
+    entry = done.json["scores"]["selfcheck"]
+    assert entry["n"] == 4
+    assert 0 <= entry["value"] <= 0.5
+    assert len(server.log()) == 4 * 3 + 4 * 2
+    assert len([row for row in read_rows(tmp_path / "run" / "scores.jsonl") if row["scorer"] == "selfcheck"]) == 4
+    plan = llmkit("eval", "c.yaml", "--dry-run", "--format", "json", folder=tmp_path).json
+    assert plan["requests"] == 4 * 3 + 4 * 2
