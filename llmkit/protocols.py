@@ -119,6 +119,7 @@ class Judge(Protocol):
       (the evaluation steps of G-Eval) and kept in the files that it returns.
     - ``jurors`` (specs of judges) and ``verdict(judgments) -> Judgment``: a jury; each member judges with its own
       model, and nothing is asked by the jury itself.
+    - ``aggregates``: ``preference`` (a pairwise judge's columns) or ``jury``; what the flow adds to ``details``.
     - ``opponent``: a run folder or a JSONL file of outputs to compare with; the text of the same row is handed to the
       judge as the row's meta field ``opponent``.
     """

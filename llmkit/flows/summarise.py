@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from llmkit.errors import LlmkitError
+from llmkit.flows.aggregates import with_aggregates
 from llmkit.flows.tally import Codes, Tally
 from llmkit.stats import (
     Variance,
@@ -125,12 +126,21 @@ def _of_all(tally: Tally, design: Design) -> tuple[Estimate | None, dict[str, An
         return None, None
     make_details = getattr(tally.metric, "details", None)
     try:
-        return estimate(tally, design), None if make_details is None else make_details(table_of(tally))
+        details = None if make_details is None else make_details(table_of(tally))
+        return estimate(tally, design), with_aggregates(tally, details, _ways(tally, design))
     except LlmkitError:
         raise
     except Exception as error:  # noqa: BLE001 - a plug-in's fault must not cost the other scores
         tally.fail_all(error)
         return None, None
+
+
+def _ways(tally: Tally, design: Design) -> dict[str, Any]:
+    """Return how statistics of a tally's rows are to take them: what hangs together, seed and level."""
+    rows = np.frombuffer(tally.rows, dtype=np.uint32)
+    alone = design.samples is None or tally.over_repeats
+    together = design.clusters if design.clusters is not None else None if alone else design.samples
+    return {"clusters": None if together is None else together[rows], "seed": design.seed, "level": design.level}
 
 
 def estimate(tally: Tally, design: Design, chosen: Any = None) -> Estimate | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from statistics import median
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from llmkit import spec as specs
 from llmkit.judges import judge
@@ -48,6 +48,8 @@ class Jury(MeanScorer):
     combine: Literal["mean", "median", "majority"] = "mean"
     quorum: float = 0.5
     name: str = field(default="", metadata={"identity": False, "signature": False})
+
+    aggregates: ClassVar[str] = "jury"
 
     def __post_init__(self) -> None:
         if bool(self.members) == bool(self.judge or self.models):

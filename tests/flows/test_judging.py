@@ -178,6 +178,7 @@ def test_a_jury_asks_each_members_own_model(tmp_path: Path, server: FakeServer) 
     assert name.startswith("jury(")
     assert entry["value"] == pytest.approx((4 * 10 + 1) / 5)
     assert [row[1:] for row in entry["details"]["tables"][0]["rows"]] == [[5, 8.2]] * 3
+    assert entry["details"]["alpha"]["value"] == 1.0
     assert len(server.log()) == 15
     assert len(read_rows(tmp_path / "run" / "judgments.jsonl")[0]["exchanges"]) == 3
 
@@ -202,6 +203,10 @@ def test_two_systems_are_compared_by_what_an_earlier_run_answered(tmp_path: Path
     assert duel["value"] == pytest.approx((5 + 2 * 0.5) / 10)  # 5 wins, 2 ties, 3 losses
     assert len(server.log()) == 18  # two pairs are the same text twice: one question in both orders
     assert "opponent:" in duel["signature"]
+    rates = {row[0]: row[1:] for row in duel["details"]["tables"][1]["rows"]}
+    assert rates["win rate"][0] == duel["value"]
+    assert rates["pairs whose verdict changes with the order"][0] == 0
+    assert duel["details"]["win_rate"]["ties"] == 2
 
 
 def test_evaluation_steps_are_written_once_and_asked_for_by_nobody_again(tmp_path: Path, server: FakeServer) -> None:
@@ -248,3 +253,25 @@ def test_a_judge_of_all_repeats_sees_them_together(tmp_path: Path, server: FakeS
     assert len([row for row in read_rows(tmp_path / "run" / "scores.jsonl") if row["scorer"] == "selfcheck"]) == 4
     plan = llmkit("eval", "c.yaml", "--dry-run", "--format", "json", folder=tmp_path).json
     assert plan["requests"] == 4 * 3 + 4 * 2
+
+
+def test_a_judge_that_prefers_what_is_long_is_seen_through(tmp_path: Path, server: FakeServer) -> None:
+    """Equal answers, one of them padded: the win rate is high, the length-controlled one is not."""
+    server.reset(Behaviour(answer=fakejudges.prefers_longer(0.5)))
+    rows, others = [], []
+    for number in range(120):
+        quality = 0.3 + 0.4 * ((number * 37) % 101) / 101
+        other = 0.3 + 0.4 * ((number * 53) % 103) / 103
+        padding = (number * 13) % 90 - 15
+        rows.append({"id": f"r{number}", "input": "x", "output": f"quality={quality:.3f} " + "y" * max(0, padding)})
+        others.append({"id": f"r{number}", "output": f"quality={other:.3f} " + "y" * max(0, -padding)})
+    write_rows(tmp_path / "set.jsonl", rows)
+    write_rows(tmp_path / "other.jsonl", others)
+    judge = {"pairwise": {"opponent": "other.jsonl", "name": "duel"}}
+    write_config(tmp_path, target="recorded", metrics=None, judges=[judge], judge_model=served(server.base_url))
+    done = llmkit("eval", "c.yaml", "--no-cache", "--format", "json", folder=tmp_path)
+    assert done.code == 0, done.err
+    rates = done.json["scores"]["duel"]["details"]["win_rate"]
+    assert rates["value"] > 0.6
+    assert abs(rates["length_controlled"]["value"] - 0.5) < abs(rates["value"] - 0.5)
+    assert rates["length_controlled"]["low"] < 0.5 < rates["length_controlled"]["high"]

@@ -1,0 +1,106 @@
+"""What can only be said of all verdicts of a judge together: length-controlled win rate, position bias, agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from llmkit.flows.tally import Tally
+from llmkit.stats import (
+    alpha_agreement,
+    length_controlled_win_rate,
+    position_bias,
+    win_rate,
+)
+from llmkit.types import Estimate
+
+_COLUMNS = ("", "value", "low", "high")
+Ways = Mapping[str, Any]
+"""``clusters``, ``seed`` and ``level``, as the statistics take them."""
+
+
+def with_aggregates(tally: Tally, details: dict[str, Any] | None, ways: Ways) -> dict[str, Any] | None:
+    """Return the details of a judge with what its ``aggregates`` names: ``preference`` or ``jury``."""
+    make = _MAKERS.get(getattr(tally.metric, "aggregates", ""))
+    if make is None:
+        return details
+    columns = [np.frombuffer(column, dtype=np.float64) for column in tally.columns]
+    found = make(columns, ways)
+    kept = dict(details or {})
+    return {
+        **kept,
+        **found.get("numbers", {}),
+        "tables": [*kept.get("tables", ()), *found["tables"]],
+        "notes": [*kept.get("notes", ()), *found["notes"]],
+    }
+
+
+def _preference(columns: list[Any], ways: Ways) -> dict[str, Any]:
+    """Win rates raw, discrete and length-controlled, and the bias of position, of a pairwise judge's columns."""
+    preferences, first, second, own_length, other_length = columns[:5]
+    clusters, level = ways["clusters"], ways["level"]
+    raw = win_rate(preferences, clusters=clusters, level=level)
+    controlled = length_controlled_win_rate(
+        preferences, other_length, own_length, clusters=clusters, seed=ways["seed"], level=level
+    )
+    rows = [_row("win rate", raw.win_rate), ["discrete win rate", raw.discrete_win_rate, "-", "-"]]
+    notes = []
+    if controlled.win_rate is not None:
+        rows.append(_row("length-controlled win rate", controlled.win_rate))
+    else:
+        notes.append(f"No length-controlled win rate: {controlled.reason}.")
+    if controlled.warning:
+        notes.append(controlled.warning)
+    played = (first >= 0) & (second >= 0)
+    if played.any():
+        codes = None if clusters is None else clusters[played]
+        bias = position_bias(first[played], second[played], clusters=codes, level=level)
+        rows.append(_row("pairs whose verdict changes with the order", bias.inconsistent))
+        if bias.first_share.estimate is not None:
+            rows.append(_row("of these, towards the answer shown first", bias.first_share.estimate))
+            notes.append(f"Exact test of no favour for the answer shown first: p = {bias.first_share.p:.3g}.")
+    numbers = {
+        "win_rate": {
+            "value": raw.win_rate.value,
+            "standard_error": raw.standard_error,
+            "discrete": raw.discrete_win_rate,
+            "wins": raw.wins,
+            "ties": raw.ties,
+            "losses": raw.losses,
+            "length_controlled": None if controlled.win_rate is None else _estimate(controlled.win_rate),
+        }
+    }
+    return {
+        "tables": [{"title": "Win rates", "columns": list(_COLUMNS), "rows": rows}],
+        "notes": notes,
+        "numbers": numbers,
+    }
+
+
+def _jury(columns: list[Any], ways: Ways) -> dict[str, Any]:
+    """Agreement among the members of a jury: Krippendorff's alpha for numbers."""
+    values, present = columns[3::2], columns[4::2]
+    ratings = np.stack(
+        [np.where(there > 0, value, np.nan) for value, there in zip(values, present, strict=True)], axis=1
+    )
+    found = alpha_agreement(
+        ratings, measurement="interval", clusters=ways["clusters"], seed=ways["seed"], level=ways["level"]
+    )
+    if found.estimate is None:
+        return {"tables": [], "notes": [f"No agreement among members: {found.reason}."]}
+    table = {"title": "Agreement", "columns": list(_COLUMNS), "rows": [_row("Krippendorff's alpha", found.estimate)]}
+    return {"tables": [table], "notes": [], "numbers": {"alpha": _estimate(found.estimate)}}
+
+
+_MAKERS: Mapping[str, Callable[[list[Any], Ways], dict[str, Any]]] = {"preference": _preference, "jury": _jury}
+
+
+def _row(name: str, estimate: Estimate) -> list[Any]:
+    bounds = [value if value is not None else "-" for value in (estimate.low, estimate.high)]
+    return [name, estimate.value, *bounds]
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n}
