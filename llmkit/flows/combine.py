@@ -62,6 +62,11 @@ class Combiner(ABC):
     def decide(self, asked: Asked) -> Count[str | float]:
         """Return what the members say together on a row."""
 
+    def probabilities(self, asked: Asked) -> Mapping[str, float] | None:
+        """Return how probable each label is on a row, for combiners that know."""
+        del asked
+        return None
+
     @property
     def facts(self) -> dict[str, Any]:
         """What was learnt, as plain JSON for the summary."""
@@ -192,6 +197,11 @@ class Stacking(Combiner):
         code = int(self._found.labels[asked.row])
         label = self._classes[code]
         return Count(label, (label,), float(self._found.probabilities[asked.row, code]))
+
+    def probabilities(self, asked: Asked) -> Mapping[str, float] | None:
+        """Return what the model of the other folds gives each label."""
+        found = self._found.probabilities[asked.row]
+        return {str(label): float(probability) for label, probability in zip(self._classes, found, strict=True)}
 
     @property
     def facts(self) -> dict[str, Any]:

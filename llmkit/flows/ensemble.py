@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from math import inf, log
 from typing import Any, TypeAlias, TypeVar
 
 from llmkit.engine import Event
@@ -20,10 +21,11 @@ from llmkit.flows.recorded_run import RecordedRun
 from llmkit.flows.recorder import Progress
 from llmkit.flows.rows import checked_rows
 from llmkit.flows.setup import Setup
+from llmkit.prompts import letter
 from llmkit.stats.voting import Count
 from llmkit.store import RecordFile, RecordWriter, RunFolder
 from llmkit.store.records import output_from_dict, output_to_dict
-from llmkit.types import Failure, Judgment, Output, Response, Sample, Skipped
+from llmkit.types import Failure, Judgment, Loglikelihood, Output, Response, Sample, Skipped
 
 N = TypeVar("N", int, float)
 Ask: TypeAlias = Callable[[Sample, int], Awaitable[Output]]
@@ -230,19 +232,32 @@ def combined(
     votes = votes_of(combiner.ballots, sample, answers)
     if isinstance(votes, Skipped):
         return _failed(sample, repeat, answers, "no_vote", votes.reason), {}, None
-    count = combiner.decide(Asked(row, sample, repeat, votes))
+    asked = Asked(row, sample, repeat, votes)
+    count = combiner.decide(asked)
     speaker = next((name for name, vote in votes.items() if vote == count.winner and vote is not None), None)
     if speaker is None and count.winner is None:
         speaker = next(iter(answered))
     text = str(count.winner) if speaker is None else answered[speaker].text or ""
     about = {"winner": count.winner, "share": count.share, "tied": len(count.tied) > 1, "by": speaker}
-    response = keeping(answers, text=text, extra={"ensemble": about}, **_spent(list(answered.values())))
+    spent = _spent(list(answered.values()))
+    likely = _likelihoods(combiner.probabilities(asked), sample, answered.values())
+    response = keeping(answers, text=text, extra={"ensemble": about}, loglikelihoods=likely, **spent)
     retrieved = () if speaker is None else answered[speaker].retrieved
     return Output(sample.id, text, repeat, response, retrieved=retrieved), votes, count
 
 
 def _failed(sample: Sample, repeat: int, answers: Mapping[str, Output], kind: str, message: str) -> Output:
     return Output(sample.id, None, repeat, keeping(answers), error=Failure(kind, message))
+
+
+def _likelihoods(
+    found: Mapping[str, float] | None, sample: Sample, answered: Iterable[Output]
+) -> tuple[Loglikelihood, ...]:
+    """Return the combined probability of each choice where members were asked for theirs, so that it can be scored."""
+    if found is None or not all(output.response and output.response.loglikelihoods for output in answered):
+        return ()
+    shares = [found.get(letter(place), 0.0) for place in range(len(sample.choices))]
+    return tuple(Loglikelihood(log(share) if share else -inf, 1, share == max(shares)) for share in shares)
 
 
 def _spent(answered: Sequence[Output]) -> dict[str, Any]:

@@ -192,6 +192,26 @@ def test_stacked_votes_are_sklearns_on_the_same_folds(cluster: str | None) -> No
     assert texts == [classes[code] for code in theirs]
 
 
+def test_the_repeats_of_a_row_lie_in_one_fold() -> None:
+    rows = [
+        (sample, found)
+        for (sample, _), (_, found) in zip(sorted(labelled(100) * 2, key=by_id), labelled(200), strict=True)
+    ]
+    _, texts = learnt(rows, combine="stacking", repeats=2)
+    classes = list(dict.fromkeys(str(sample.answer) for sample, _ in rows))
+    features = np.array(
+        [[float(found[name].text == label) for name in sorted(found) for label in classes] for _, found in rows]
+    )
+    folds = PredefinedSplit(np.repeat(grouped_folds(np.arange(100), 5, 0), 2))
+    gold = [classes.index(str(sample.answer)) for sample, _ in rows]
+    theirs = cross_val_predict(LogisticRegression(max_iter=1000), features, gold, cv=folds)
+    assert texts == [classes[code] for code in theirs]
+
+
+def by_id(row: Row) -> str:
+    return row[0].id
+
+
 def with_probabilities(rows: Sequence[Row], sure: Callable[[Sample], dict[str, float]]) -> list[Row]:
     """Return the rows with token log-probabilities in the answers of the first member."""
     found: list[Row] = []

@@ -300,6 +300,31 @@ def test_stacking_end_to_end_with_metrics_in_batches(servers: list[FakeServer], 
         assert member["scores"]["batched"]["value"] == member["scores"]["accuracy(labels=['x', 'y'])"]["value"]
 
 
+def test_stacked_choices_have_probabilities_that_can_be_scored(servers: list[FakeServer], tmp_path: Path) -> None:
+    for server in servers:
+        server.reset(Behaviour())
+    members = {name: served(server.base_url) for name, server in zip("ab", servers, strict=False)}
+    metrics = ["accuracy", "brier(source='loglikelihoods')"]
+    prepared(tmp_path, {"members": members, "combine": "stacking", "vote": "label"}, ask="choices", metrics=metrics)
+    words = ["up", "down", "left"]
+    lines = [
+        {"id": f"r{n}", "input": f"Where to, {n}? ", "choices": words[n % 3 :] + words[: n % 3], "answer": -n % 3}
+        for n in range(ROWS)
+    ]  # the right choice is always 'up', whose likelihood never changes
+    write_rows(tmp_path / "set.jsonl", lines)
+    done = llmkit(*WORDS, folder=tmp_path)
+    assert done.code == 0, done.err
+    found = summary(tmp_path)
+    assert found["ensemble"]["features"] == {"a": "log-probabilities", "b": "log-probabilities"}
+    assert found["scores"]["accuracy"]["value"] == 1.0
+    brier = found["scores"]["brier(source='loglikelihoods')"]
+    assert brier["n"] == ROWS
+    assert brier["value"] < found["ensemble"]["members"]["a"]["scores"]["brier(source='loglikelihoods')"]["value"]
+    again = llmkit("eval", "c.yaml", "--out", "again", "--outputs", "run", folder=tmp_path)
+    assert again.code == 0, again.err
+    assert results(tmp_path / "again") == results(tmp_path / "run")
+
+
 BATCHED = '''
 from dataclasses import dataclass
 from llmkit.metrics import MeanMetric, metric
