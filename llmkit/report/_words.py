@@ -116,7 +116,7 @@ def trouble(summary: Mapping[str, Any]) -> list[str]:
     for name, member in summary.get("ensemble", {}).get("members", {}).items():
         if member["failed"]:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in member["failures"].items())
-            lines.append(f"{name} failed on {plural(member['failed'], 'row')}, and the others decided: {kinds}")
+            lines.append(f"{name} failed on {plural(member['failed'], 'row')} and had no vote there: {kinds}")
     for name, entry in summary["scores"].items():
         lines += _trouble_of(name, entry)
     lines += _trouble_of_perturbed(summary)

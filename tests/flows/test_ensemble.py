@@ -85,7 +85,7 @@ def test_three_servers_one_of_which_fails_half_the_time(servers: list[FakeServer
     assert told["agreement"]["pairs"][0] == ["good", "wrong", pytest.approx(26 / 40)]
     assert found["scores"]["tokens"]["value"] > members["good"]["scores"]["tokens"]["value"]
     assert found["slices"]["cat"]["values"].keys() == {"c0", "c1", "c2"}
-    assert "broken failed on 20 rows, and the others decided: 20 http_400" in done.out
+    assert "broken failed on 20 rows and had no vote there: 20 http_400" in done.out
     assert "good (best)" in done.out
     assert "majority|members:good,wrong,broken|vote:text" in done.out
     page = (tmp_path / "run" / "report.md").read_text()
