@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Any
 from llmkit._version import __version__
 
 if TYPE_CHECKING:
+    from llmkit.flows.compare import compare_runs
     from llmkit.flows.eval import run_eval
     from llmkit.flows.options import Options
     from llmkit.flows.score import Scored, score
     from llmkit.registry import judge, metric, provider
-    from llmkit.types import Estimate, Judgment, Output, Request, Response, Run, Sample, Score, Skipped
+    from llmkit.types import Comparison, Estimate, Judgment, Output, Request, Response, Run, Sample, Score, Skipped
 
 _HOMES = {
+    "Comparison": "llmkit.types",
     "Estimate": "llmkit.types",
     "Judgment": "llmkit.types",
     "Options": "llmkit.flows.options",
@@ -37,6 +39,7 @@ _HOMES = {
     "Score": "llmkit.types",
     "Scored": "llmkit.flows.score",
     "Skipped": "llmkit.types",
+    "compare_runs": "llmkit.flows.compare",
     "judge": "llmkit.registry",
     "metric": "llmkit.registry",
     "provider": "llmkit.registry",
@@ -45,6 +48,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Comparison",
     "Estimate",
     "Judgment",
     "Options",
@@ -57,6 +61,7 @@ __all__ = [
     "Scored",
     "Skipped",
     "__version__",
+    "compare_runs",
     "judge",
     "metric",
     "provider",

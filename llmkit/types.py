@@ -332,6 +332,7 @@ class Run:
     """A run as it lies in its folder. Its records stream from disk each time they are iterated.
 
     ``samples``, ``outputs`` and ``scores`` are in dataset order; ``transcripts`` are what the judges asked and heard.
+    ``comparison`` is there where the run was just made and held against a baseline.
     """
 
     path: str
@@ -341,6 +342,49 @@ class Run:
     scores: Iterable[Score] = ()
     samples: Iterable[SampleRow] = ()
     transcripts: Iterable[Transcript] = ()
+    comparison: Comparison | None = None
+
+
+ComparisonVerdict = Literal["improved", "pass", "regressed", "inconclusive", "not_comparable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The verdict on a candidate against a base. Mappings hold plain JSON; differences are candidate less base.
+
+    Attributes:
+        verdict: Over all scorers that the gate judges.
+        exit_code: What a pipeline is told: 0, 1 (a gate failed), 3 (coverage), 4 (not comparable), 5 (inconclusive).
+        reasons: Why, a sentence each; first what decides.
+        base: ``name``, ``path``, ``target``, ``started`` of the base.
+        candidate: The same of the candidate.
+        samples: Pairs of equal rows that were compared.
+        left_out: What was not compared: ids by reason, and sentences about scorers.
+        metrics: By scorer: ``base``, ``candidate``, ``difference``, ``verdict``, ``note``, ``margin``, ``gated``,
+            ``mde``, ``needed``, ``better``, ``worse``, ``flips``...
+        slices: By field, value and scorer, the same.
+        changed: Ids of samples whose scores changed, worst first.
+        flaky: By yes-or-no scorer, samples whose repeats disagree, with their pass rates.
+        gate: By name, each rule with ``pass``, ``value`` and ``exit_code``.
+        adjust: How p-values were adjusted.
+        level, seed: Of the intervals and the resampling.
+    """
+
+    verdict: ComparisonVerdict
+    exit_code: int
+    reasons: tuple[str, ...]
+    base: Mapping[str, Any]
+    candidate: Mapping[str, Any]
+    samples: int = 0
+    left_out: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    slices: Mapping[str, Any] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
+    flaky: Mapping[str, Any] = field(default_factory=dict)
+    gate: Mapping[str, Any] = field(default_factory=dict)
+    adjust: str = "holm"
+    level: float = 0.95
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

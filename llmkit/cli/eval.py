@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmkit.cli._streams import silence
+from llmkit.report._words import with_gates
 
 if TYPE_CHECKING:
+    from llmkit.flows.options import Options
     from llmkit.flows.setup import Setup
     from llmkit.types import Run
 
@@ -48,6 +50,13 @@ def eval_command(
     output_format: Annotated[
         Format, typer.Option("--format", envvar="LLMKIT_EVAL_FORMAT", help="What to print on stdout.")
     ] = Format.text,
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="RUN|FILE", help="Compare with this run, eval's latest run or baseline file, and gate."),
+    ] = None,
+    intersection: Annotated[
+        bool, typer.Option("--intersection", help="With --baseline: compare what both have in common.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no hints on stderr.")] = False,
 ) -> int:
     """Run a system over an eval set, score it, and write a run folder with reports.
@@ -60,7 +69,19 @@ def eval_command(
     setup = prepare(config, overrides, rescoring=outputs is not None)
     if dry_run:
         return _dry_run(setup, output_format, cache=cache, refresh=refresh)
-    run = _run(setup, out=out, overwrite=overwrite, outputs=outputs, cache=cache, refresh=refresh, quiet=quiet)
+    from llmkit.flows.options import Options
+
+    options = Options(
+        out=out,
+        overwrite=overwrite,
+        outputs=outputs,
+        cache=cache,
+        refresh=refresh,
+        catch_signals=True,
+        baseline=baseline,
+        intersection=intersection,
+    )
+    run = _run(setup, options, quiet=quiet)
     try:
         _show(run, output_format)
         sys.stdout.flush()
@@ -76,61 +97,56 @@ def _shortcuts(limit: int | None, *, skip_bad_rows: bool) -> list[str]:
     return [*found, "dataset.skip_bad_rows=true"] if skip_bad_rows else found
 
 
-def _run(
-    setup: Setup,
-    *,
-    out: Path | None,
-    overwrite: bool,
-    outputs: Path | None,
-    cache: bool,
-    refresh: bool,
-    quiet: bool,
-) -> Run:
+def _run(setup: Setup, options: Options, *, quiet: bool) -> Run:
+    import dataclasses
+
     from llmkit.cli._talk import ProgressTalk
     from llmkit.flows.eval import run_prepared
-    from llmkit.flows.options import Options
 
     # What is there by now stays to the end: no later search for garbage need look through it.
     gc.freeze()
     with ProgressTalk(quiet=quiet) as talk:
-        options = Options(
-            out=out,
-            overwrite=overwrite,
-            outputs=outputs,
-            cache=cache,
-            refresh=refresh,
-            observe=None if quiet else talk,
-            catch_signals=True,
-        )
-        return run_prepared(setup, options)
+        return run_prepared(setup, options if quiet else dataclasses.replace(options, observe=talk))
 
 
 def _show(run: Run, output_format: Format) -> None:
+    found = run.comparison
     if output_format is Format.json:
+        import dataclasses
         import json
 
-        sys.stdout.write(json.dumps({**run.summary, "run": run.path}, ensure_ascii=False, indent=2) + "\n")
+        compared = {} if found is None else {"comparison": dataclasses.asdict(found)}
+        data = {**with_gates(run.manifest, run.summary), "run": run.path, **compared}
+        sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
     elif output_format is Format.md:
+        if found is not None:
+            sys.stdout.write(Path(run.path, "comparison.md").read_text(encoding="utf-8"))
         sys.stdout.write(Path(run.path, "report.md").read_text(encoding="utf-8"))
     else:
         from llmkit.cli._talk import stdout_console
+        from llmkit.report.comparison import print_comparison
         from llmkit.report.terminal import print_report
 
-        print_report(run, stdout_console())
+        console = stdout_console()
+        if found is not None:
+            print_comparison(found, console)
+            console.print()
+        print_report(run, console)
 
 
 def _verdict(run: Run, output_format: Format) -> int:
     """Return the exit code; say why it is not 0 where stdout holds data that nobody may read."""
-    gate = run.summary["gate"]["coverage"]
-    if gate["pass"]:
-        return 0
-    if output_format is not Format.text:
-        from llmkit.cli._streams import say
-        from llmkit.report import _words
+    from llmkit.flows.gating import exit_code
 
-        for line in _words.trouble(run.summary):
+    summary = with_gates(run.manifest, run.summary)
+    code = exit_code(summary["gate"].values()) if run.comparison is None else run.comparison.exit_code
+    if code and output_format is not Format.text:
+        from llmkit.cli._streams import say
+        from llmkit.report._words import trouble
+
+        for line in dict.fromkeys([*trouble(summary), *(run.comparison.reasons if run.comparison else ())]):
             say(f"error: {line}")
-    return 3
+    return code
 
 
 def _hint(run: Run, config: Path) -> None:
@@ -141,6 +157,8 @@ def _hint(run: Run, config: Path) -> None:
     say("")
     say(f"report  {Path(run.path, 'report.md')}")
     say(f"page    {Path(run.path, 'report.html')}")
+    if run.comparison is not None:
+        say(f"compare {Path(run.path, 'comparison.md')}")
     say(f"rows    {Path(run.path, 'scores.jsonl')}")
     wanted = "metrics=[exact_match, token_f1, bleu]"
     again = shlex.join(["llmkit", "eval", str(config), "--outputs", run.path, "--set", wanted])

@@ -14,8 +14,8 @@ from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model
 
 from llmkit import registry
 from llmkit.config.ensemble import Ensemble, earlier_run
-from llmkit.config.section import FileName, Flag, Number, Raw, Section, Text, Whole
-from llmkit.config.section import wrong as _wrong
+from llmkit.config.gate import Gate
+from llmkit.config.section import FileName, Flag, Number, Raw, Section, Text, Whole, wrong
 from llmkit.config.yaml_source import Document, dump
 from llmkit.errors import Problem
 
@@ -64,11 +64,11 @@ class DatasetConfig(Section):
     @model_validator(mode="after")
     def _one_source(self) -> DatasetConfig:
         if (self.path is None) == (self.hf is None):
-            raise _wrong("give 'path' (a file) or 'hf' (a Hugging Face dataset), one of the two")
+            raise wrong("give 'path' (a file) or 'hf' (a Hugging Face dataset), one of the two")
         if self.hf is None:
-            wrong = [name for name in ("split", "name", "revision") if getattr(self, name) is not None]
-            if wrong:
-                raise _wrong(f"'{wrong[0]}' is for Hugging Face datasets: it needs 'hf' in the place of 'path'")
+            strange = [name for name in ("split", "name", "revision") if getattr(self, name) is not None]
+            if strange:
+                raise wrong(f"'{strange[0]}' is for Hugging Face datasets: it needs 'hf' in the place of 'path'")
         return self
 
     @property
@@ -82,7 +82,7 @@ def _dataset(value: Any) -> Any:
         return {"path": value}
     if isinstance(value, (Mapping, DatasetConfig)):
         return value
-    raise _wrong(f"expected a file name or a mapping, got {registry.shown(value)}")
+    raise wrong(f"expected a file name or a mapping, got {registry.shown(value)}")
 
 
 def _paths(value: Any) -> Any:
@@ -140,29 +140,15 @@ class Choice(Section):
     @model_validator(mode="after")
     def _whole(self) -> Choice:
         if (self.shots > 0) != (self.from_ is not None):
-            raise _wrong("give 'shots' and 'from' together: how many worked examples, and the set they come from")
+            raise wrong("give 'shots' and 'from' together: how many worked examples, and the set they come from")
         if len(set(self.rules)) < len(self.rules):
-            raise _wrong("a rule is listed twice in 'rules'")
+            raise wrong("a rule is listed twice in 'rules'")
         return self
 
     @property
     def source(self) -> dict[str, Any]:
         """Where the examples come from, for `llmkit.datasets.open_dataset`."""
         return {} if self.from_ is None else self.from_.source
-
-
-class Floor(Section):
-    """A smallest value."""
-
-    min: Annotated[Number, Field(ge=0, le=1)] = Field(default=0.98, description="The smallest share that is good.")
-
-
-class Gate(Section):
-    """What must hold for a run to be good; else the exit code says so."""
-
-    coverage: Floor = Field(
-        default_factory=Floor, description="Share of samples with a score; below it the run fails with exit code 3."
-    )
 
 
 class EngineConfig(Section):
@@ -257,20 +243,20 @@ class EvalConfig(Section):
     @model_validator(mode="after")
     def _something_to_score(self) -> EvalConfig:
         if not self.metrics and not self.judges:
-            raise _wrong(f"{NOTHING}: give 'metrics', 'judges' or both")
+            raise wrong(f"{NOTHING}: give 'metrics', 'judges' or both")
         return self
 
     @model_validator(mode="after")
     def _one_subject(self) -> EvalConfig:
         if self.target is not None and self.ensemble is not None:
-            raise _wrong("'target' and 'ensemble' do not go together: make the target one of the ensemble's members")
+            raise wrong("'target' and 'ensemble' do not go together: make the target one of the ensemble's members")
         return self
 
     @field_validator("name")
     @classmethod
     def _safe_name(cls, name: str) -> str:
         if not all(c.isascii() and (c.isalnum() or c in "._-") for c in name) or not name[0].isalnum():
-            raise _wrong(f"'{name}' is no name: use letters, digits, '.', '_' and '-', a letter or digit first")
+            raise wrong(f"'{name}' is no name: use letters, digits, '.', '_' and '-', a letter or digit first")
         return name
 
     @property

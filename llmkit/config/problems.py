@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from llmkit import registry
 from llmkit.config import eval_config as models
+from llmkit.config import gate
 from llmkit.config.ensemble import Ensemble
 from llmkit.config.eval_config import EvalConfig
 from llmkit.config.yaml_source import join
@@ -24,8 +25,6 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "few_shot": models.FewShot,
     "choice": models.Choice,
     "ensemble": Ensemble,
-    "gate": models.Gate,
-    "coverage": models.Floor,
     "engine": models.EngineConfig,
 }
 """Last name of a key path -> what lies under it. Names are unique; under ``fields`` any name holds a `Cut`."""
@@ -119,9 +118,21 @@ def _section(path: str) -> tuple[type[BaseModel], str]:
     """Return what lies at the parent of ``path``, and the parent's path."""
     parent = path.removesuffix(_last(path)).rstrip(".")
     named = [part for part in re.sub(r"\[[0-9]+\]", "", parent).split(".") if part]
+    if named[:1] == ["gate"]:
+        return _gate_section(named[1:]), parent
     if len(named) > 1 and named[-2] == "fields":
         return models.Cut, parent
     return _SECTIONS[named[-1] if named else ""], parent
+
+
+def _gate_section(below: list[str]) -> type[BaseModel]:
+    """Return what lies under ``gate`` at the given names; a name that is no setting is a scorer's."""
+    if not below:
+        return gate.Gate
+    own: dict[str, type[BaseModel]] = {"coverage": gate.Floor, "cost": gate.Ceiling, "latency": gate.Latency}
+    if below[0] == "latency" and len(below) > 1:
+        return gate.Ceiling
+    return own.get(below[0], gate.Rule)
 
 
 def _unknown(path: str) -> Problem:

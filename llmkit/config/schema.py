@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from llmkit import registry
 from llmkit.config import eval_config as models
+from llmkit.config import gate
 from llmkit.config.ensemble import Ensemble
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -68,6 +69,7 @@ def eval_schema() -> dict[str, Any]:
                 "required": ["run"],
                 "properties": {"run": _TEXT},
             },
+            **_gate_parts(),
             **{name: definition for definitions in plug_ins.values() for name, definition in definitions.items()},
         },
     }
@@ -115,12 +117,38 @@ def _described(key: str, field: FieldInfo) -> dict[str, Any]:
     return {**about, **registry.json_schema(field.annotation), **registry.limits(field.metadata)}
 
 
+def _gate() -> dict[str, Any]:
+    """Return the schema of a gate: keys beside its own name scorers."""
+    schema = _section(gate.Gate)
+    by_scorer = {"type": "object", "additionalProperties": _ref("gate_rule")}
+    schema["properties"]["slices"] = {
+        "description": schema["properties"]["slices"]["description"],
+        "type": "object",
+        "additionalProperties": {"type": "object", "additionalProperties": by_scorer},
+    }
+    return {**schema, "additionalProperties": _ref("gate_rule")}
+
+
+def _gate_parts() -> dict[str, Any]:
+    asked = [{"required": [key]} for key in ("max_drop", "min", "max")]
+    return {
+        "gate_rule": {**_section(gate.Rule), "anyOf": asked},
+        "gate_ceiling": _nullable(_section(gate.Ceiling)),
+        "gate_latency": _nullable(_section(gate.Latency)),
+    }
+
+
 _TEXT: dict[str, Any] = {"type": "string"}
 _TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT}
 _OWN: dict[str, Callable[[], dict[str, Any]]] = {
     # Keys whose spellings their type does not tell.
-    "gate": lambda: _section(models.Gate),
-    "coverage": lambda: _section(models.Floor),
+    "gate": _gate,
+    "coverage": lambda: _section(gate.Floor),
+    "all": lambda: _ref("gate_rule"),
+    "scorers": lambda: {"type": "object", "additionalProperties": _ref("gate_rule")},
+    "cost": lambda: _ref("gate_ceiling"),
+    "latency": lambda: _ref("gate_latency"),
+    **{f"p{share}": lambda: _ref("gate_ceiling") for share in (50, 90, 95, 99)},
     "engine": lambda: _section(models.EngineConfig),
     "few_shot": lambda: _section(models.FewShot),
     "choice": lambda: _section(models.Choice),

@@ -15,9 +15,12 @@ from typing import Any, TypeVar
 from llmkit.config import EvalConfig
 from llmkit.engine import Engine, Interrupted
 from llmkit.errors import BudgetError, DataError, LlmkitError, Problem, RequestError, UsageError
+from llmkit.flows.against import baseline_of, held_against
 from llmkit.flows.ask import Asker
 from llmkit.flows.ask_choices import ChoiceAsker
+from llmkit.flows.compare import latencies_of
 from llmkit.flows.ensemble import Ask, EnsembleRun, MemberAsker, each_member, require_earlier_rows, require_members
+from llmkit.flows.gating import spent
 from llmkit.flows.judging import Bench
 from llmkit.flows.loop import heed_signals_as_before, run_loop, stop_on_signals
 from llmkit.flows.manifest import first_manifest, last_manifest
@@ -52,6 +55,7 @@ def run_eval(
 
     Raises:
         UsageError: the config or the data is wrong; nothing was asked or written.
+        NotComparableError: the conditions of the baseline differ; nothing was asked or written.
         InfrastructureError: the endpoint refuses, the disk is full.
         BudgetError: a budget stop was reached; what is finished is kept.
         Interrupted: stopped by the user; what is finished is kept.
@@ -66,6 +70,7 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
     setup = ready(setup, chosen)
     with ExitStack() as stack:
         earlier = _earlier(setup, chosen)
+        base = baseline_of(setup, chosen)
         folder = stack.enter_context(_folder(setup, chosen))
         started = time.perf_counter()
         manifest = first_manifest(setup, resumed=folder.resumed)
@@ -87,12 +92,18 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
         manifest = last_manifest(manifest, usage=usage, seconds=time.perf_counter() - started)
         recorder.close()
         run = replace(folder.run(), manifest=manifest, summary=summary)
-        reports = {
-            "report.md": markdown_report(run, recorder.examples.rows()),
-            "report.html": html_report(run, run_rows(run)),
-        }
+        latencies = latencies_of(run) if setup.config.gate.latency is not None else ()
+        if gates := spent(setup.rules, manifest["usage"], latencies):
+            manifest = {**manifest, "gate": gates}
+            run = replace(run, manifest=manifest)
+        comparison, reports = None, {}
+        if base is None:
+            reports["report.html"] = html_report(run, run_rows(run))
+        else:
+            comparison, reports = held_against(base, run, chosen)
+        reports["report.md"] = markdown_report(run, recorder.examples.rows())
         folder.finish(manifest, summary, reports)
-        return folder.run()
+        return replace(folder.run(), comparison=comparison)
 
 
 def _earlier(setup: Setup, options: Options) -> RecordedRun | None:

@@ -39,6 +39,8 @@ class Options:
         cache: Whether the response cache is used at all.
         refresh: Ask anew and put the answers into the cache.
         observe: Called with every event; quick, never raises.
+        baseline: An earlier run (its folder, an eval's name) or a baseline file; the new run is compared with it.
+        intersection: Compare what both have in common where their conditions differ.
         catch_signals: Turn Ctrl-C and SIGTERM into a clean stop (only from the main thread).
     """
 
@@ -49,6 +51,8 @@ class Options:
     refresh: bool = False
     observe: Callable[[Event], None] | None = None
     catch_signals: bool = False
+    baseline: Path | str | None = None
+    intersection: bool = False
 
 
 def tell(options: Options, event: Event) -> None:

@@ -12,6 +12,7 @@ from llmkit.datasets import row_digest
 from llmkit.engine import Event
 from llmkit.errors import InfrastructureError
 from llmkit.flows.examples import Examples
+from llmkit.flows.gating import held
 from llmkit.flows.recorded_run import RecordedRun
 from llmkit.flows.robustness import Reworded, Robustness, Sides
 from llmkit.flows.scorers import Scorers, of_window
@@ -197,8 +198,7 @@ class Recorder:
         )
         if self.reworded:
             found["robustness"] = self._robustness(found["scores"], self.design())
-        floor = config.gate.coverage.min
-        found["gate"] = {"coverage": {"min": floor, "value": found["coverage"], "pass": found["coverage"] >= floor}}
+        found["gate"] = held(self.setup.rules, found)
         return found
 
     def _originals(self) -> Any:

@@ -15,6 +15,7 @@ from llmkit.engine import PriceBook, Settings
 from llmkit.errors import ConfigError, DataError, Problem, UsageError
 from llmkit.flows.ask_choices import ChoiceShots, choice_shots
 from llmkit.flows.fit import choice_problems, metric_problems, row_problems, target_problems
+from llmkit.flows.gating import Rules, rules_of
 from llmkit.flows.judging import Seat
 from llmkit.flows.members import (
     build_members,
@@ -53,6 +54,16 @@ class Setup:
     def target_identity(self) -> str:
         """What makes the target answer as it does; a target whose address comes from the environment adds it."""
         return str(getattr(self.target, "identity", self.target_name))
+
+    @property
+    def described(self) -> dict[str, dict[str, Any]]:
+        """For each scorer what a gate must know of it: ``higher_is_better`` and ``unit``."""
+        return _described({**self.metrics, **{seat.name: seat.judge for seat in self.seats}})
+
+    @property
+    def rules(self) -> Rules:
+        """The gate with its rules for these scorers."""
+        return rules_of(self.config.gate, self.described, self.config.slices)
 
     @property
     def conditions(self) -> dict[str, Any]:
@@ -119,6 +130,8 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
     template = _collected(problems, lambda: Template.from_source(_prompt(cfg), base=cfg.base))
     prices = _collected(problems, lambda: PriceBook.load(*cfg.price_paths))
     problems += perturb_problems(cfg, variants, target, template)
+    if not problems:
+        problems += _gate_problems(cfg, {**metrics, **{seat.name: seat.judge for seat in seats}})
     if problems:
         raise ConfigError(problems=[cfg.placed(problem) for problem in problems])
     warnings = [warning for asked in each_asked(target) for warning in self_judging(cfg, asked, seats)]
@@ -149,6 +162,18 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
         settings=settings,
         prices=prices,
     )
+
+
+def _described(scorers: Mapping[str, Metric | Judge]) -> dict[str, dict[str, Any]]:
+    return {name: {"higher_is_better": one.higher_is_better, "unit": one.unit} for name, one in scorers.items()}
+
+
+def _gate_problems(cfg: EvalConfig, scorers: Mapping[str, Metric | Judge]) -> Sequence[Problem]:
+    try:
+        rules_of(cfg.gate, _described(scorers), cfg.slices)
+    except ConfigError as error:
+        return error.problems
+    return ()
 
 
 def _collected(problems: list[Problem], make: Callable[[], Any]) -> Any:

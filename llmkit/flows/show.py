@@ -16,7 +16,7 @@ from llmkit.flows.run_rows import run_rows
 from llmkit.report.html import html_report
 from llmkit.report.limitations import Limitations, limitations, yes_or_no
 from llmkit.report.markdown import markdown_report
-from llmkit.store import open_run
+from llmkit.store import open_baseline
 from llmkit.types import Run
 
 RUNS = Path("runs")
@@ -27,7 +27,7 @@ _HOURS = {"h": 1, "d": 24, "w": 24 * 7}
 
 
 def find_run(named: str) -> Run:
-    """Return the complete run that a user named: its folder, the folder of an eval's runs, or the eval's name.
+    """Return the complete run that a user named: its folder, a baseline file, an eval's folder of runs, or its name.
 
     Raises:
         UsageError: there is no such run.
@@ -35,7 +35,7 @@ def find_run(named: str) -> Run:
     path = Path(named)
     if not path.exists() and (RUNS / named).is_dir():
         path = RUNS / named
-    return open_run(path)
+    return open_baseline(path)
 
 
 def page_of(run: Run, base: Run | None = None, comparison: Mapping[str, Any] | None = None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, isfinite
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,9 @@ def _scorer(tally: Tally, design: Design) -> dict[str, Any]:
         "faults": dict(tally.faults.most_common(20)),
         "unit": metric.unit,
         "higher_is_better": metric.higher_is_better,
+        "kind": metric.kind,
+        "binary": metric.binary,
+        "bounds": _bounds(metric),
         "method": "",
     }
     method = "no interval"
@@ -118,6 +121,12 @@ def _scorer(tally: Tally, design: Design) -> dict[str, Any]:
         f"{tally.name}|{tally.signature}|n:{tally.ok}|ci:{method}|level:{design.level:g}|seed:{design.seed}"
     )
     return entry
+
+
+def _bounds(metric: Any) -> list[float | None] | None:
+    """Return the least and the greatest score there can be; None for an end that there is not."""
+    bounds = getattr(metric, "bounds", None)
+    return None if bounds is None else [end if isfinite(end) else None for end in bounds]
 
 
 def _of_all(tally: Tally, design: Design) -> tuple[Estimate | None, dict[str, Any] | None]:

@@ -31,7 +31,8 @@ VERDICTS = {
 
 def verdict(summary: Mapping[str, Any], comparison: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the first thing to read: a tone, a title, a sentence and everything that is wrong."""
-    gates = [_gate(name, gate) for name, gate in (summary.get("gate") or {}).items()]
+    held = {**(summary.get("gate") or {}), **((comparison or {}).get("gate") or {})}
+    gates = [_gate(name, gate) for name, gate in held.items()]
     failed = [gate for gate in gates if not gate["passed"]]
     troubles = [visible(line) for line in trouble(summary)]
     found = {"tone": "good", "title": "Gate passed", "text": "", "reasons": troubles, "gates": gates}

@@ -120,10 +120,17 @@ def trouble(summary: Mapping[str, Any]) -> list[str]:
     for name, entry in summary["scores"].items():
         lines += _trouble_of(name, entry)
     lines += _trouble_of_perturbed(summary)
-    gate = summary.get("gate", {}).get("coverage")
+    gates = summary.get("gate", {})
+    gate = gates.get("coverage")
     if gate and not gate["pass"]:
         lines.append(f"coverage {percent(gate['value'])} is below the floor of {_exact_percent(gate['min'])}")
+    lines += [gate["note"] for gate in gates.values() if not gate["pass"] and gate.get("note")]
     return lines
+
+
+def with_gates(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the summary with the gates of cost and latency beside its own: those are not the same in every run."""
+    return {**summary, "gate": {**summary.get("gate", {}), **manifest.get("gate", {})}}
 
 
 def _trouble_of(name: str, entry: Mapping[str, Any]) -> list[str]:

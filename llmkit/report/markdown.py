@@ -7,7 +7,7 @@ from typing import Any
 
 from llmkit.report._ensemble import ensemble_signatures, ensemble_tables
 from llmkit.report._robustness import robustness_signatures, robustness_tables
-from llmkit.report._words import arrow, heading, interval, number, percent, plain, short, spent, trouble
+from llmkit.report._words import arrow, heading, interval, number, percent, plain, short, spent, trouble, with_gates
 from llmkit.text.visible import visible
 from llmkit.types import Run
 
@@ -21,7 +21,7 @@ def markdown_report(run: Run, examples: Sequence[Mapping[str, str]] = ()) -> str
         run: The run.
         examples: Rows worth reading (failed or worst first): ``id``, ``why``, ``input``, ``reference``, ``output``.
     """
-    manifest, summary = run.manifest, run.summary
+    manifest, summary = run.manifest, with_gates(run.manifest, run.summary)
     level = f"{float(manifest.get('level', 0.95)) * 100:.6g}% interval"
     lines = [f"# {summary['name']}", "", heading(manifest, summary) + "  ", spent(manifest), ""]
     lines += [f"> **{line}**  " for line in map(_cell, trouble(summary))]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from llmkit.report._ensemble import ensemble_signatures, ensemble_tables
 from llmkit.report._robustness import robustness_signatures, robustness_tables
-from llmkit.report._words import arrow, heading, interval, number, percent, plain, spent, trouble
+from llmkit.report._words import arrow, heading, interval, number, percent, plain, spent, trouble, with_gates
 from llmkit.text.visible import visible
 from llmkit.types import Run
 
@@ -31,25 +31,25 @@ def print_report(run: Run, console: Console) -> None:
     """Print the report of a run: scores, what was not scored, slices, signatures."""
     from rich.text import Text
 
-    manifest, summary = run.manifest, run.summary
+    manifest, summary = run.manifest, with_gates(run.manifest, run.summary)
     console.print(Text(visible(heading(manifest, summary)), style="bold"))
     console.print()
-    _print_tables(console, _scores(summary))
+    print_grid(console, _scores(summary))
     for line in trouble(summary):
         console.print(Text(visible(f"! {line}"), style="yellow"))
     _print_ensemble(summary, console)
     for grid in _details("", {"tables": robustness_tables(summary)}):
         console.print()
-        _print_tables(console, grid)
+        print_grid(console, grid)
     for field, found in summary["slices"].items():
         console.print()
-        _print_tables(console, _slice(field, found, summary["scores"]))
+        print_grid(console, _slice(field, found, summary["scores"]))
         if found["left_out"]:
             console.print(Text(f"{found['left_out']:,} smaller values are left out", style="dim"))
     for name, entry in summary["scores"].items():
         for grid in _details(name, entry.get("details") or {}):
             console.print()
-            _print_tables(console, grid)
+            print_grid(console, grid)
         labels = len(((entry.get("details") or {}).get("confusion") or {"gold": ()})["gold"])
         if labels > _LARGEST_MATRIX:
             console.print(Text(f"{name}: the confusion of {labels} labels is in report.md", style="dim"))
@@ -65,7 +65,7 @@ def print_report(run: Run, console: Console) -> None:
 def _print_ensemble(summary: Mapping[str, Any], console: Console) -> None:
     for grid in _details("", {"tables": ensemble_tables(summary)}):
         console.print()
-        _print_tables(console, grid)
+        print_grid(console, grid)
     for note in summary.get("ensemble", {}).get("notes", ()):
         console.print(_text(note), style="dim")
 
@@ -116,7 +116,7 @@ def _details(name: str, details: Mapping[str, Any]) -> list[Grid]:
     return grids
 
 
-def _print_tables(console: Console, grid: Grid) -> None:
+def print_grid(console: Console, grid: Grid) -> None:
     """Print a grid as one table where the width is enough; else as several that each repeat the rows' names.
 
     A number is never cut. What is folded first is the heads of columns, then the names of rows.

@@ -1,5 +1,6 @@
 """What lies on disk: run folders, the journal, the response cache, locks."""
 
+from llmkit.store.baseline_file import baseline_text, kept_label, open_baseline, write_baseline
 from llmkit.store.files import write_text
 from llmkit.store.git_state import git_state
 from llmkit.store.journal import Journal
@@ -19,8 +20,12 @@ __all__ = [
     "RunFolder",
     "Status",
     "at",
+    "baseline_text",
     "git_state",
+    "kept_label",
     "new_or_resumed",
+    "open_baseline",
     "open_run",
+    "write_baseline",
     "write_text",
 ]

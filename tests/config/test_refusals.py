@@ -44,7 +44,20 @@ GOOD = "dataset: rows.jsonl\ntarget: echo\nmetrics: [exact_match]\n"
         ("level: 95", "level: must be at most 0.9999, got 95"),
         ("level: 0", "level: must be above 0, got 0"),
         ("level: .nan", "level: expected a number, got '.nan'"),
-        ("gate: {token_f1: {min: 1}}", "gate.token_f1: unknown key 'token_f1' in 'gate' (known: coverage)"),
+        ("gate: {token_f1: 1}", ("gate.token_f1: unknown key 'token_f1' in 'gate' (known: coverage, all, scorers, "
+         "slices, cost, latency, adjust, level, certain)")),
+        ("gate: {token_f1: {mn: 1, max: 1}}", ("gate.token_f1.mn: unknown key 'mn' in 'gate.token_f1' "
+         "(did you mean 'min'?)")),
+        ("gate: {token_f1: {}}", ("gate.token_f1: give 'max_drop', 'min' or 'max': without one of them nothing is "
+         "asked for")),
+        ("gate: {token_f1: {min: 2, max: 1}}", "gate.token_f1: 'min' (2) is above 'max' (1)"),
+        ("gate: {all: {max_drop: -1}}", "gate.all.max_drop: must be at least 0, got -1"),
+        ("gate: {latency: {p96: {max: 1}}}", ("gate.latency.p96: unknown key 'p96' in 'gate.latency' "
+         "(did you mean 'p99'?)")),
+        ("gate: {latency: {p95: {mx: 1}}}", ("gate.latency.p95.mx: unknown key 'mx' in 'gate.latency.p95' "
+         "(did you mean 'max'?)")),
+        ("gate: {slices: {lang: {de: {bleu: {mn: 1}}}}}", ("gate.slices.lang.de.bleu.mn: unknown key 'mn' in "
+         "'gate.slices.lang.de.bleu' (did you mean 'min'?)")),
         ("gate: {coverage: {min: 98}}", "gate.coverage.min: must be at most 1, got 98"),
         ("gate: {coverage: {mim: 1}}", "gate.coverage.mim: unknown key 'mim' in 'gate.coverage' (did you mean 'min'?)"),
         ("engine: {max_concurrency: 0}", "engine.max_concurrency: must be at least 1, got 0"),

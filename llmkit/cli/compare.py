@@ -1,0 +1,106 @@
+"""`llmkit compare`: two runs, a verdict, and an exit code that a pipeline can trust."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmkit.cli._streams import silence
+
+if TYPE_CHECKING:
+    from llmkit.types import Comparison
+
+
+class Format(StrEnum):
+    """What stands on stdout."""
+
+    text = "text"
+    json = "json"
+    md = "md"
+
+
+class Adjust(StrEnum):
+    """How p-values are adjusted."""
+
+    holm = "holm"
+    bh = "bh"
+    none = "none"
+
+
+def compare_command(
+    base: Annotated[str, typer.Argument(metavar="BASE", help="A run folder, an eval's name, or a baseline file.")],
+    candidate: Annotated[str, typer.Argument(metavar="CAND", help="The run that is judged: a folder, or a name.")],
+    gate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A YAML file with a gate; without it, the candidate's own.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", envvar="LLMKIT_COMPARE_METRIC", help="Compare only this scorer; may be repeated."),
+    ] = None,
+    intersection: Annotated[
+        bool, typer.Option("--intersection", help="Where conditions differ, compare what both have in common.")
+    ] = False,
+    adjust: Annotated[
+        Adjust | None, typer.Option(help="How p-values are adjusted; without it, as the gate says.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write comparison.json, comparison.md and report.html there.")
+    ] = None,
+    output_format: Annotated[
+        Format, typer.Option("--format", envvar="LLMKIT_COMPARE_FORMAT", help="What to print on stdout.")
+    ] = Format.text,
+) -> int:
+    """Compare a candidate run with a base, row by row, and hold it against a gate.
+
+    Exit codes: 0 good, 1 a gate failed, 3 scores are missing, 4 the runs are not comparable, 5 not certain enough.
+    """
+    from llmkit.flows.compare import compare_runs
+    from llmkit.flows.compare_files import comparison_files, load_gate, write_comparison
+    from llmkit.flows.show import find_run
+
+    first, second = find_run(base), find_run(candidate)
+    found = compare_runs(
+        first,
+        second,
+        gate=None if gate is None else load_gate(gate),
+        metrics=metric or None,
+        intersection=intersection,
+        adjust=None if adjust is None else adjust.value,
+    )
+    if out is not None:
+        write_comparison(out, comparison_files(first, second, found))
+    try:
+        show(found, output_format)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)  # the reader has gone; the verdict stands
+    return found.exit_code
+
+
+def show(found: Comparison, output_format: Format) -> None:
+    """Print a comparison on stdout; where that is data, say on stderr why it is not good."""
+    if output_format is Format.text:
+        from llmkit.cli._talk import stdout_console
+        from llmkit.report.comparison import print_comparison
+
+        print_comparison(found, stdout_console())
+        return
+    if output_format is Format.json:
+        from llmkit.flows.compare_files import comparison_json
+
+        sys.stdout.write(comparison_json(found))
+    else:
+        from llmkit.report.comparison import comparison_markdown
+
+        sys.stdout.write(comparison_markdown(found))
+    if found.exit_code:
+        from llmkit.cli._streams import say
+        from llmkit.report.comparison import headline
+        from llmkit.text.visible import visible
+
+        for line in (headline(found), *found.reasons):
+            say(visible(f"error: {line}"))

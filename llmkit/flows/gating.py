@@ -1,0 +1,278 @@
+"""What a gate asks for, held against a run and against a comparison; from there to one exit code.
+
+Each rule becomes an entry: ``pass``, ``value``, what was asked (``min``, ``max`` or ``max_drop``), ``exit_code`` and a
+``note``. A rule that cannot be checked fails: a gate never opens because something is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llmkit import registry
+from llmkit.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from llmkit.config.gate import Gate, Rule
+
+GOOD, FAILED, MISSING, NOT_COMPARABLE, INCONCLUSIVE = 0, 1, 3, 4, 5
+_FIRST = (MISSING, NOT_COMPARABLE, FAILED, INCONCLUSIVE)
+"""Where several are true, the first is the exit code: scores that are missing make every other word doubtful."""
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One rule of a gate, for one scorer, over all rows or those with one value in a field."""
+
+    scorer: str
+    rule: Rule
+    field: str = ""
+    value: str = ""
+
+    @property
+    def where(self) -> str:
+        """The rows it is about, in words; empty for all."""
+        return f"{self.field} = {self.value}" if self.field else ""
+
+    def name(self, asked: str) -> str:
+        """Return what the rule is listed under."""
+        return f"{self.scorer} {asked}" + (f" where {self.where}" if self.field else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A gate with the scorers that its rules are about.
+
+    Attributes:
+        gate: As configured.
+        bounds: Every rule for a scorer.
+    """
+
+    gate: Gate
+    bounds: Sequence[Bound]
+
+    def drop_of(self, scorer: str, field: str = "", value: str = "") -> tuple[float, float | None] | None:
+        """Return the drop that is put up with and the level, or None where the gate does not judge drops of it."""
+        for bound in self.bounds:
+            if (bound.scorer, bound.field, bound.value) == (scorer, field, value) and bound.rule.max_drop is not None:
+                return bound.rule.max_drop, bound.rule.level
+        return None
+
+
+def rules_of(gate: Gate, described: Mapping[str, Mapping[str, Any]], slices: Iterable[str] | None = None) -> Rules:
+    """Return the rules of a gate for the scorers of a run.
+
+    A gate that names no drop at all puts up with none, in every scorer that has a better direction and no unit.
+
+    Args:
+        gate: As configured.
+        described: For each scorer its ``higher_is_better`` and ``unit``.
+        slices: The fields by which there are slices; None where that is not known yet.
+
+    Raises:
+        ConfigError: it names scorers or slices that there are not, or asks for a drop of what has no better direction.
+    """
+    problems: list[Problem] = []
+    named = {_resolved(name, described, f"gate.{name}", problems): rule for name, rule in gate.scorers.items()}
+    every = gate.every
+    if every is None and not gate.names_drops:
+        from llmkit.config.gate import Rule
+
+        every = Rule(max_drop=0.0)
+    bounds = []
+    for scorer, about in described.items():
+        ours = every if about["higher_is_better"] is not None and not about["unit"] else None
+        rule = _merged(ours, named.get(scorer))
+        if rule is not None:
+            bounds.append(Bound(scorer, rule))
+    known = None if slices is None else list(slices)
+    for field, values in gate.slices.items():
+        if known is not None and field not in known:
+            hint = f"write slices: [{', '.join([*known, field])}]"
+            problems.append(Problem(f"there are no slices by '{field}'", key=f"gate.slices.{field}", hint=hint))
+        for value, rules in values.items():
+            for name, rule in rules.items():
+                key = f"gate.slices.{field}.{value}.{name}"
+                bounds.append(Bound(_resolved(name, described, key, problems), rule, field, value))
+    problems += [
+        Problem(f"'{one.scorer}' has no better direction, so it cannot drop", key=f"gate.{one.scorer}.max_drop")
+        for one in bounds
+        if one.rule.max_drop is not None and one.scorer in described
+        if described[one.scorer]["higher_is_better"] is None
+    ]
+    if problems:
+        raise ConfigError(problems=problems)
+    return Rules(gate, bounds)
+
+
+def _resolved(name: str, described: Mapping[str, Any], key: str, problems: list[Problem]) -> str:
+    if name in described:
+        return name
+    for kind in ("metrics", "judges"):
+        try:
+            canonical = registry.canonical(kind, name)
+        except ConfigError:
+            continue
+        if canonical in described:
+            return canonical
+    hint = registry.did_you_mean(name, list(described), n=3)
+    problems.append(Problem(f"the gate asks for '{name}', which no scorer here is called", key=key, hint=hint))
+    return name
+
+
+def _merged(general: Rule | None, own: Rule | None) -> Rule | None:
+    if general is None or own is None:
+        return own or general
+    return general.model_copy(update=own.model_dump(exclude_none=True))
+
+
+def held(rules: Rules, summary: Mapping[str, Any]) -> dict[str, Entry]:
+    """Hold a run's summary against the gate: coverage, and every ``min`` and ``max``."""
+    floor, coverage = rules.gate.coverage.min, summary["coverage"]
+    found: dict[str, Entry] = {"coverage": {"min": floor, "value": coverage, "pass": coverage >= floor}}
+    for bound in rules.bounds:
+        entry = _part_of(summary, bound)
+        for asked in ("min", "max"):
+            limit = getattr(bound.rule, asked)
+            if limit is not None:
+                found[bound.name(asked)] = _limited(bound, asked, limit, entry, certain=rules.gate.certain)
+    return found
+
+
+def _part_of(summary: Mapping[str, Any], bound: Bound) -> Mapping[str, Any]:
+    scores = summary["scores"]
+    if bound.field:
+        values = summary["slices"].get(bound.field, {}).get("values", {})
+        scores = values.get(bound.value, {}).get("scores", {})
+    entry: Mapping[str, Any] = scores.get(bound.scorer, {})
+    return entry
+
+
+def _limited(bound: Bound, asked: str, limit: float, found: Mapping[str, Any], *, certain: bool) -> Entry:
+    value, low, high = (found.get(key) for key in ("value", "low", "high"))
+    entry: Entry = {
+        "scorer": bound.scorer,
+        "where": bound.where,
+        asked: limit,
+        "value": value,
+        "low": low,
+        "high": high,
+    }
+    label = f"{bound.scorer} where {bound.where}" if bound.where else bound.scorer
+    side = "at least" if asked == "min" else "at most"
+    if value is None:
+        return _judged(entry, MISSING, f"{label} has no value, and the gate asks for {side} {limit:g}")
+    sign = 1.0 if asked == "min" else -1.0
+    good = sign * (value - limit) >= 0
+    if low is None or high is None:
+        if certain:
+            return _judged(
+                entry, INCONCLUSIVE, f"{label} is {value:.4g} without an interval; {side} {limit:g} is asked"
+            )
+        return _judged(entry, GOOD if good else FAILED, "" if good else f"{label} is {value:.4g}, not {side} {limit:g}")
+    worst, best = (low, high) if asked == "min" else (high, low)
+    shown = f"{label} is {value:.4g} ({low:.4g} to {high:.4g})"
+    doubtful = sign * (worst - limit) < 0 <= sign * (best - limit)
+    if certain and doubtful:
+        return _judged(entry, INCONCLUSIVE, f"{shown}: whether it is {side} {limit:g} is not certain")
+    if not good:
+        return _judged(entry, FAILED, f"{shown}, not {side} {limit:g}")
+    note = f"{shown}: other samples like these could miss {limit:g}" if doubtful else ""
+    return _judged(entry, GOOD, note)
+
+
+def _judged(entry: Entry, code: int, note: str = "") -> Entry:
+    return {**entry, "pass": code == GOOD, "exit_code": code, "note": note}
+
+
+def spent(rules: Rules, usage: Mapping[str, Any], latencies: Sequence[float] = ()) -> dict[str, Entry]:
+    """Hold what a run took against the gate: its cost in US dollars, and percentiles of latencies in seconds."""
+    found: dict[str, Entry] = {}
+    if rules.gate.cost is not None:
+        found["cost"] = _cost(rules.gate.cost.max, usage)
+    wanted = rules.gate.latency
+    for name, share in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)):
+        ceiling = None if wanted is None else getattr(wanted, name)
+        if ceiling is None:
+            continue
+        entry: Entry = {"max": ceiling.max, "value": None}
+        label = f"latency {name}"
+        if not latencies:
+            note = f"{label} cannot be checked: no answer was waited for (ask anew with --refresh)"
+            found[label] = _judged(entry, MISSING, note)
+            continue
+        import numpy as np
+
+        from llmkit.stats import quantile
+
+        entry["value"] = value = quantile(np.array(latencies), share)
+        good = value <= ceiling.max
+        note = "" if good else f"{label} is {value:.3g} s, not at most {ceiling.max:g} s"
+        found[label] = _judged(entry, GOOD if good else FAILED, note)
+    return found
+
+
+def _cost(limit: float, usage: Mapping[str, Any]) -> Entry:
+    cost = float(usage.get("cost") or 0.0)
+    entry: Entry = {"max": limit, "value": cost}
+    if cost > limit:
+        return _judged(entry, FAILED, f"the run cost ${cost:.4g}, not at most ${limit:g}")
+    if usage.get("unpriced"):
+        note = f"the cost cannot be checked: {usage['unpriced']:,} requests have no known price"
+        return _judged({**entry, "value": None}, MISSING, note)
+    return _judged(entry, GOOD)
+
+
+def dropped(
+    rules: Rules, metrics: Mapping[str, Mapping[str, Any]], slices: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Entry]:
+    """Hold a comparison against the gate: every ``max_drop``."""
+    found: dict[str, Entry] = {}
+    for bound in rules.bounds:
+        if bound.rule.max_drop is None:
+            continue
+        scorers = slices.get(bound.field, {}).get(bound.value, {}) if bound.field else metrics
+        found[bound.name("max_drop")] = _drop(bound, scorers.get(bound.scorer), certain=rules.gate.certain)
+    return found
+
+
+def _drop(bound: Bound, found: Mapping[str, Any] | None, *, certain: bool) -> Entry:
+    label = f"{bound.scorer} where {bound.where}" if bound.where else bound.scorer
+    entry: Entry = {"scorer": bound.scorer, "where": bound.where, "max_drop": bound.rule.max_drop, "value": None}
+    if found is None or found["difference"] is None:
+        why = "it was not compared" if found is None else found["note"].rstrip(".")
+        return _judged(entry, MISSING, f"{label} has no difference: {why}")
+    difference = found["difference"]
+    better = 1.0 if found["higher_is_better"] else -1.0
+    entry |= {"value": -better * difference["value"] + 0.0, "verdict": found["verdict"]}
+    shown = f"{label} {_signed(difference)}"
+    if found["verdict"] == "regressed":
+        return _judged(entry, FAILED, f"{shown}: worse, and not by chance alone")
+    if found["verdict"] == "inconclusive":
+        note = f"{shown}: not certain. {found['note']}".strip()
+        return _judged(entry, INCONCLUSIVE if certain else GOOD, note)
+    return _judged(entry, GOOD, f"{shown}. {found['note']}" if found["note"] else "")
+
+
+def _signed(difference: Mapping[str, Any]) -> str:
+    low, high = difference["low"], difference["high"]
+    between = "" if low is None or high is None else f" ({low:+.3g} to {high:+.3g})"
+    return f"{difference['value']:+.3g}{between}"
+
+
+def exit_code(entries: Iterable[Mapping[str, Any]], *, comparable: bool = True) -> int:
+    """Return the exit code of gates that were checked together: the gravest of theirs."""
+    codes = {int(entry.get("exit_code", MISSING if not entry["pass"] else GOOD)) for entry in entries}
+    if not comparable:
+        codes.add(NOT_COMPARABLE)
+    return next((code for code in _FIRST if code in codes), GOOD)
+
+
+def notes(entries: Mapping[str, Mapping[str, Any]], *, failed: bool) -> Iterator[str]:
+    """Yield what is to be said of gates that failed, or of those that hold."""
+    for entry in entries.values():
+        if bool(entry["pass"]) != failed and entry.get("note"):
+            yield entry["note"]

@@ -1,0 +1,168 @@
+"""A run's scores as columns of numbers, read from its folder or a baseline file: what a comparison needs of it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from math import isfinite, nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmkit.datasets import field_getter
+from llmkit.errors import DataError, Problem, UsageError
+from llmkit.flows.tally import slice_value
+from llmkit.store import kept_label
+from llmkit.types import Run, Sample, Score, Table
+
+Codes = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+class Column:
+    """One scorer's word on every sample and repeat it has scored.
+
+    Attributes:
+        name: The scorer's.
+        errors: Outputs that should have a score and have none.
+        skipped: Outputs that the scorer does not apply to.
+    """
+
+    def __init__(self, name: str, *, labels_only: bool = False) -> None:
+        self.name = name
+        self._label = _short if labels_only else str
+        self.errors = self.skipped = 0
+        self._samples, self._repeats, self._values = array("l"), array("l"), array("d")
+        self._columns: list[array[float]] = []
+        self._words: list[dict[str, int]] = []
+
+    def add(self, sample: int, score: Score) -> None:
+        """Take one score; ValueError where it is no finite number."""
+        if score.status != "ok":
+            self.errors += score.status == "error"
+            self.skipped += score.status == "skipped"
+            return
+        stats = score.stats
+        if not self._columns:
+            self._columns = [array("d") for _ in stats]
+            self._words = [{} for _ in stats]
+        if len(stats) != len(self._columns) or not stats:
+            raise ValueError(f"{len(stats)} statistics where there were {len(self._columns)}")
+        for column, words, item in zip(self._columns, self._words, stats, strict=True):
+            number = words.setdefault(self._label(item), len(words)) if isinstance(item, str) else float(item)
+            if not isfinite(number):
+                raise ValueError(f"the statistic {number}")
+            column.append(number)
+        value = nan if score.value is None else float(score.value)
+        if score.value is not None and not isfinite(value):
+            raise ValueError(f"the value {value}")
+        self._samples.append(sample)
+        self._repeats.append(score.repeat)
+        self._values.append(value)
+
+    @property
+    def samples(self) -> Codes:
+        """The number of each score's sample, shape (n,)."""
+        return np.array(self._samples, dtype=np.int64)
+
+    @property
+    def repeats(self) -> Codes:
+        """Which repeat each score is of, shape (n,)."""
+        return np.array(self._repeats, dtype=np.int64)
+
+    @property
+    def values(self) -> Floats:
+        """Each sample's own score, NaN where the scorer has one only for the corpus, shape (n,)."""
+        return np.array(self._values, dtype=np.float64)
+
+    @property
+    def first(self) -> Floats:
+        """The first statistic of each score: for a mean, the score itself."""
+        return np.array(self._columns[0] if self._columns else [], dtype=np.float64)
+
+    def matrix(self, chosen: Codes) -> Floats:
+        """Return the statistics at the chosen places, shape (chosen, statistics)."""
+        return np.stack([np.frombuffer(column, dtype=np.float64)[chosen] for column in self._columns], axis=1)
+
+    def table(self, chosen: Codes) -> Table:
+        """Return the statistics at the chosen places as a table."""
+        columns: list[Any] = [np.frombuffer(column, dtype=np.float64)[chosen] for column in self._columns]
+        return Table(columns, [tuple(words) for words in self._words])
+
+
+def _short(text: str) -> str:
+    return str(kept_label(text))
+
+
+class ScoredRun:
+    """The samples and scores of a run, as they are paired with another's.
+
+    Rows that a perturbation reworded are left out: they are not samples of the set.
+
+    Attributes:
+        run: The run.
+        ids: Of its samples, in dataset order.
+        digests: Of their ids and contents, in the same order.
+        repeated: Ids that stand there more than once.
+        columns: By scorer.
+        fields: The values of the fields asked for, as slices show them.
+    """
+
+    def __init__(
+        self, run: Run, fields: Iterable[str] = (), *, repeats: int | None = None, labels_only: bool = False
+    ) -> None:
+        self.run = run
+        self.ids: list[str] = []
+        self.digests: list[str] = []
+        self.repeated: set[str] = set()
+        self.fields: dict[str, list[str]] = {field: [] for field in fields}
+        self._place: dict[str, int] = {}
+        reworded = self._read_samples()
+        self.columns = {str(name): Column(str(name), labels_only=labels_only) for name in run.summary["scores"]}
+        self._read_scores(reworded, repeats)
+
+    def _read_samples(self) -> set[str]:
+        getters = [(column, field_getter(field)) for field, column in self.fields.items()]
+        reworded: set[str] = set()
+        for row in self.run.samples:
+            sample: Sample = row.sample
+            if sample.perturbation:
+                reworded.add(sample.id)
+                continue
+            if sample.id in self._place:
+                self.repeated.add(sample.id)
+            self._place[sample.id] = len(self.ids)
+            self.ids.append(sample.id)
+            self.digests.append(row.digest)
+            for column, get in getters:
+                column.append(slice_value(get(sample)))
+        if not self.ids:
+            raise UsageError(f"{self.run.path} does not say which rows were asked; run its evaluation again")
+        return reworded
+
+    def _read_scores(self, reworded: set[str], repeats: int | None) -> None:
+        place, columns = self._place, self.columns
+        for score in self.run.scores:
+            if repeats is not None and score.repeat >= repeats:
+                continue
+            number = place.get(score.sample_id)
+            column = columns.get(score.scorer)
+            if column is None or number is None:
+                if score.sample_id in reworded:
+                    continue
+                raise self._damaged(f"the score of '{score.sample_id}' by {score.scorer} belongs to no row and scorer")
+            try:
+                column.add(number, score)
+            except (TypeError, ValueError) as error:
+                raise self._damaged(f"the score of '{score.sample_id}' by {score.scorer} is wrong: {error}") from error
+
+    def _damaged(self, what: str) -> DataError:
+        return DataError(problems=[Problem(what, file=self.run.path, hint="run its evaluation again")])
+
+
+def codes_of(texts: Sequence[str]) -> tuple[Codes, list[str]]:
+    """Return the code of each text, and the texts that codes stand for, in order of their first appearance."""
+    known: dict[str, int] = {}
+    codes = np.array([known.setdefault(text, len(known)) for text in texts], dtype=np.int64)
+    return codes, list(known)
