@@ -19,6 +19,8 @@ EXACT = 16
 _BYTE = 8
 _PATTERNS = 2.0 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").T - 1.0
 _CHUNK_BYTES = 16 << 20
+_DRAWS = 1 << 17  # made at a time, so that they stay in the processor's cache
+_FEW = 1 << 20
 _TIE = 1e-11  # sums this close (as a share of the largest) are one sum, rounded differently
 
 
@@ -67,6 +69,8 @@ def flipped_sums(values: Floats, resamples: int, rng: np.random.Generator) -> Fl
 def resampled_means(columns: Floats, resamples: int, rng: np.random.Generator) -> Floats:
     """Return means of bootstrap resamples of rows, one draw serving all columns: (n, k) -> (resamples, k)."""
     n = len(columns)
+    if columns.shape[1] == 1 and n < _FEW:
+        return _means_of_one(columns[:, 0], resamples, rng)[:, None]
     means = np.empty((resamples, columns.shape[1]))
     step = max(1, _CHUNK_BYTES // (8 * n))
     for start in range(0, resamples, step):
@@ -77,3 +81,22 @@ def resampled_means(columns: Floats, resamples: int, rng: np.random.Generator) -
             counts[row] = np.bincount(drawn[row], minlength=n)
         means[start : start + size] = counts @ columns
     return means / n
+
+
+def _means_of_one(values: Floats, resamples: int, rng: np.random.Generator) -> Floats:
+    """Return the same for one column of fewer than `_FEW` rows, twice as fast.
+
+    A row is picked by the top of 32 random bits times n (Lemire 2019, ACM TOMACS 29:3, without its rejection step): a
+    row's chance is 1 / n to within one part in 2^32 / n: nothing beside the chance in so many resamples.
+    """
+    n = len(values)
+    means = np.empty(resamples)
+    step = max(1, _DRAWS // n)
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        bits = rng.integers(0, 1 << 64, size=(size * n + 1) // 2, dtype=np.uint64).view(np.uint32)
+        rows = bits[: size * n].astype(np.uint64)
+        rows *= np.uint64(n)
+        rows >>= np.uint64(32)
+        means[start : start + size] = values.take(rows.view(np.int64), mode="clip").reshape(size, n).mean(axis=1)
+    return means

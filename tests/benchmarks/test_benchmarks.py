@@ -16,6 +16,7 @@ BENCHMARKS = {
     "bench_bertscore.py": ["--quick"],
     "bench_bias.py": ["--quick"],
     "bench_bleu.py": ["--quick"],
+    "bench_compare_stats.py": ["--quick"],
     "bench_corrected.py": ["--quick"],
     "bench_engine.py": ["--quick", "--no-peers"],
     "bench_memory.py": ["--quick"],
@@ -32,6 +33,7 @@ JUDGED = {
     "bench_bertscore.py",
     "bench_bias.py",
     "bench_bleu.py",
+    "bench_compare_stats.py",
     "bench_corrected.py",
     "bench_memory.py",
     "bench_moverscore.py",
@@ -116,3 +118,10 @@ def test_a_process_is_charged_with_its_own_memory_time_and_code_only(tmp_path: P
     assert (found["code"], found["output"]) == ("7", r"'said\n'")
     assert 50 < float(found["peak"]) < 150
     assert 0 < float(found["cpu"]) <= float(found["wall"]) * 1.5
+
+
+@pytest.mark.slow
+def test_simulated_gates_keep_their_promises() -> None:
+    done = run("simulate_gates.py", "--quick")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "early stops: met" in done.stdout

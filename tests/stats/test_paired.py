@@ -64,6 +64,21 @@ def test_resampled_means_are_those_of_the_drawn_rows() -> None:
     assert resampled_means(columns, 200, np.random.default_rng(9)) == near(columns[drawn].mean(axis=1))
 
 
+@pytest.mark.parametrize("n", [1, 7, 1000])
+def test_every_row_of_one_column_is_drawn_as_often(n: int) -> None:
+    powers = np.random.default_rng(0).random(n)
+    means = resampled_means(powers[:, None], 400_000 // n, np.random.default_rng(1))[:, 0]
+    assert len(means) == 400_000 // n
+    error = powers.std() / np.sqrt(400_000)
+    assert means.mean() == near(powers.mean(), abs=4 * error + 1e-12)
+    assert means.std() == near(powers.std() / np.sqrt(n), rel=4 / np.sqrt(2 * len(means)), abs=1e-12)
+    for row in range(min(n, 7)):
+        alone = (np.arange(n) == row).astype(float)
+        drawn = resampled_means(alone[:, None], 400_000 // n, np.random.default_rng(2)).sum() * n
+        expected = (400_000 // n) * n / n
+        assert drawn == near(expected, abs=4 * np.sqrt(expected) + 1e-6)
+
+
 @pytest.mark.parametrize("n", [10, 60])
 def test_the_bca_interval_is_scipys(n: int) -> None:
     values = np.random.default_rng(n).exponential(size=n)
