@@ -14,6 +14,7 @@ from llmkit.cli.compare import compare_command
 from llmkit.cli.eval import eval_command
 from llmkit.cli.init import init_command
 from llmkit.cli.listing import list_command
+from llmkit.cli.power import power_command
 from llmkit.cli.report import report_command
 from llmkit.cli.schema import schema_command
 from llmkit.cli.view import view_command
@@ -49,6 +50,7 @@ app.command("compare")(compare_command)
 app.command("eval")(eval_command)
 app.command("init")(init_command)
 app.command("list")(list_command)
+app.command("power")(power_command)
 app.command("report")(report_command)
 app.command("schema")(schema_command)
 app.command("view")(view_command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import sys
@@ -57,6 +58,19 @@ def page_file(run: Run) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="llmkit-"))
     path = folder / PAGE
     path.write_text(page_of(run), encoding="utf-8", errors="backslashreplace")
+    return path
+
+
+def compared_page_file(run: Run, base: Run) -> Path:
+    """Return a new file in a temporary folder: the page of a run beside another, with the verdict on both.
+
+    Where their conditions differ, what both have in common is compared, and the page says what is left out.
+    """
+    from llmkit.flows.compare import compare_runs
+
+    found = compare_runs(base, run, intersection=True)
+    path = Path(tempfile.mkdtemp(prefix="llmkit-")) / PAGE
+    path.write_text(page_of(run, base, dataclasses.asdict(found)), encoding="utf-8", errors="backslashreplace")
     return path
 
 
