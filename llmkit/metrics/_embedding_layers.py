@@ -1,4 +1,4 @@
-"""A model's layers for the CPU: weights laid out once, activations in the same step, attention in 32 bits.
+"""A model's linear layers for the CPU: weights laid out once, activations in the same step.
 
 PyTorch's linear layer lays its weights out for the processor again in every call. oneDNN, which comes with PyTorch,
 takes weights that are laid out already, and applies the activation while it has the numbers at hand (PyTorch's own
@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import transformers
 from torch import nn
 from transformers.activations import GELUActivation
 
@@ -25,7 +24,6 @@ _ROWS = 512
 _ACTIVATED = (("dense", "intermediate_act_fn"), ("lin1", "activation"))
 """Where models of BERT's kind keep the layer that an activation follows: BERT's own way, and DistilBERT's."""
 
-_ATTENTION = "llmkit_wide"
 _CLOSE = {torch.float32: 1e-5, torch.bfloat16: 5e-2}
 _PROBE = 24  # tokens, in two texts
 
@@ -64,19 +62,14 @@ def pack(model: Any) -> bool:
     """
     if not torch.backends.mkldnn.is_available() or _LAY_OUT is None or _MULTIPLY is None:
         return False
-    attention = getattr(model.config, "_attn_implementation", None)
     were: list[tuple[nn.Module, str, nn.Module]] = []
     try:
         before = _probed(model)
         _swap(model, were)
-        if before.dtype == torch.bfloat16 and attention == "sdpa":
-            model.set_attn_implementation(_wide_attention())
         same = _close(before, _probed(model))
     except Exception:  # noqa: BLE001 - whatever stops the quick way, the usual one is there
         same = False
     if not same:
-        if getattr(model.config, "_attn_implementation", None) != attention:
-            model.set_attn_implementation(attention)
         for parent, name, was in reversed(were):
             setattr(parent, name, was.unpacked() if isinstance(was, PackedLinear) else was)
     return same
@@ -112,23 +105,3 @@ def _probed(model: Any) -> Any:
 def _close(before: Any, after: Any) -> bool:
     off = (after.float() - before.float()).norm() / before.float().norm()
     return bool(off <= _CLOSE[before.dtype])
-
-
-def _wide_attention() -> str:
-    """Return the name of an attention that computes in 32 bits: on a CPU 16 bits are slower there, and less exact."""
-    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
-    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-
-    usual = ALL_ATTENTION_FUNCTIONS["sdpa"]
-
-    def widened(one: Any) -> Any:
-        return one.float() if isinstance(one, torch.Tensor) and one.is_floating_point() else one
-
-    def wide(module: Any, query: Any, *given: Any, **named: Any) -> tuple[Any, Any]:
-        arguments = {name: widened(one) for name, one in named.items()}
-        found, weights = usual(module, query.float(), *map(widened, given), **arguments)
-        return found.to(query.dtype), weights
-
-    transformers.AttentionInterface.register(_ATTENTION, wide)
-    transformers.AttentionMaskInterface.register(_ATTENTION, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
-    return _ATTENTION

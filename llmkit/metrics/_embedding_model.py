@@ -22,8 +22,8 @@ from llmkit.metrics._embedding_threads import side_by_side
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-TOKEN_BUDGET = {"cpu": 512}
-"""Tokens of one forward pass, padding included, so few that a CPU's cache holds most of it.
+TOKEN_BUDGET = {"fp32": 512, "bf16": 1024}
+"""Tokens of one forward pass, padding included, by precision: so few that a CPU's cache holds most of it.
 
 A GPU takes `GPU_TOKEN_BUDGET`."""
 
@@ -101,7 +101,7 @@ class TokenModel:
     @property
     def budget(self) -> int:
         """Tokens of one forward pass."""
-        return TOKEN_BUDGET.get(self._device.type, GPU_TOKEN_BUDGET)
+        return TOKEN_BUDGET[self.source.precision] if self._device.type == "cpu" else GPU_TOKEN_BUDGET
 
     def fingerprint(self) -> str:
         """Return what stands for the weights: the hub's commit, or a digest of the folder's files."""
