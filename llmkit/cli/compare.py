@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 from llmkit.cli._streams import silence
 
 if TYPE_CHECKING:
-    from llmkit.types import Comparison
+    from llmkit.types import Comparison, Run
 
 
 class Format(StrEnum):
@@ -50,6 +51,10 @@ def compare_command(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write comparison.json, comparison.md and report.html there.")
     ] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the gates as JUnit XML.")] = None,
+    junit_samples: Annotated[
+        bool, typer.Option("--junit-samples", help="With --junit: a test for each sample and scorer too.")
+    ] = False,
     output_format: Annotated[
         Format, typer.Option("--format", envvar="LLMKIT_COMPARE_FORMAT", help="What to print on stdout.")
     ] = Format.text,
@@ -58,6 +63,7 @@ def compare_command(
 
     Exit codes: 0 good, 1 a gate failed, 3 scores are missing, 4 the runs are not comparable, 5 not certain enough.
     """
+    from llmkit.cli._ci import write_junit
     from llmkit.flows.compare import compare_runs
     from llmkit.flows.compare_files import comparison_files, load_gate, write_comparison
     from llmkit.flows.show import find_run
@@ -73,12 +79,33 @@ def compare_command(
     )
     if out is not None:
         write_comparison(out, comparison_files(first, second, found))
+    if junit is not None:
+        write_junit(junit, second, found.gate, found, samples=junit_samples)
     try:
         show(found, output_format)
         sys.stdout.flush()
     except BrokenPipeError:
         silence(sys.stdout)  # the reader has gone; the verdict stands
+    tell_ci(first, second, found)
     return found.exit_code
+
+
+def tell_ci(base: Run, candidate: Run, found: Comparison) -> None:
+    """Tell a job on GitHub the verdict."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    from llmkit.cli._ci import tell_github
+    from llmkit.flows.compare_files import texts_of
+    from llmkit.flows.gating import notes
+    from llmkit.report.comparison import comparison_markdown, headline
+
+    failed = [*notes(found.gate, failed=True)]
+    errors = [*(failed if found.gate and failed else found.reasons)] if found.exit_code else []
+    if found.verdict == "not_comparable":
+        errors = list(found.reasons)
+    notices = [] if errors else [headline(found)]
+    markdown = comparison_markdown(found, texts_of(base, candidate, found.changed[:200]))
+    tell_github(f"llmkit: {candidate.summary['name']}", errors, notices, markdown)
 
 
 def show(found: Comparison, output_format: Format) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -57,6 +59,10 @@ def eval_command(
     intersection: Annotated[
         bool, typer.Option("--intersection", help="With --baseline: compare what both have in common.")
     ] = False,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the gates as JUnit XML here too.")] = None,
+    junit_samples: Annotated[
+        bool, typer.Option("--junit-samples", help="With --junit: a test for each sample and scorer too.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no hints on stderr.")] = False,
 ) -> int:
     """Run a system over an eval set, score it, and write a run folder with reports.
@@ -89,7 +95,35 @@ def eval_command(
         silence(sys.stdout)  # the reader has gone (`| head`); the verdict stands
     if not quiet:
         _hint(run, config)
-    return _verdict(run, output_format)
+    if junit is not None:
+        from llmkit.cli._ci import write_junit
+
+        write_junit(junit, run, _gates(run), run.comparison, samples=junit_samples)
+    code = _verdict(run, output_format)
+    _tell_ci(run, code)
+    return code
+
+
+def _gates(run: Run) -> dict[str, Any]:
+    return dict(run.comparison.gate) if run.comparison is not None else dict(_whole(run)["gate"])
+
+
+def _whole(run: Run) -> Mapping[str, Any]:
+    return with_gates(run.manifest, run.summary)
+
+
+def _tell_ci(run: Run, code: int) -> None:
+    """Tell a job on GitHub how the run went."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    from llmkit.cli._ci import tell_github
+    from llmkit.report._words import trouble
+
+    reasons = list(run.comparison.reasons) if run.comparison is not None else []
+    errors = list(dict.fromkeys([*trouble(_whole(run)), *reasons])) if code else []
+    name = "report.md" if run.comparison is None else "comparison.md"
+    markdown = Path(run.path, name).read_text(encoding="utf-8")
+    tell_github(f"llmkit: {run.summary['name']}", errors, [] if code else ["the gate holds"], markdown)
 
 
 def _shortcuts(limit: int | None, *, skip_bad_rows: bool) -> list[str]:
@@ -116,7 +150,7 @@ def _show(run: Run, output_format: Format) -> None:
         import json
 
         compared = {} if found is None else {"comparison": dataclasses.asdict(found)}
-        data = {**with_gates(run.manifest, run.summary), "run": run.path, **compared}
+        data = {**_whole(run), "run": run.path, **compared}
         sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
     elif output_format is Format.md:
         if found is not None:
@@ -138,7 +172,7 @@ def _verdict(run: Run, output_format: Format) -> int:
     """Return the exit code; say why it is not 0 where stdout holds data that nobody may read."""
     from llmkit.flows.gating import exit_code
 
-    summary = with_gates(run.manifest, run.summary)
+    summary = _whole(run)
     code = exit_code(summary["gate"].values()) if run.comparison is None else run.comparison.exit_code
     if code and output_format is not Format.text:
         from llmkit.cli._streams import say

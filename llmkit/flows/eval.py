@@ -31,7 +31,9 @@ from llmkit.flows.recorder import Recorder
 from llmkit.flows.rows import checked_rows
 from llmkit.flows.run_rows import run_rows
 from llmkit.flows.setup import Setup, prepare
+from llmkit.report._words import with_gates
 from llmkit.report.html import html_report
+from llmkit.report.junit import gate_cases, junit_xml
 from llmkit.report.markdown import markdown_report
 from llmkit.store import Journal, ResponseCache, RunFolder, Status, at, new_or_resumed
 from llmkit.types import Failure, Judgment, Output, Run, Sample
@@ -93,14 +95,16 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
         recorder.close()
         run = replace(folder.run(), manifest=manifest, summary=summary)
         latencies = latencies_of(run) if setup.config.gate.latency is not None else ()
-        if gates := spent(setup.rules, manifest["usage"], latencies):
-            manifest = {**manifest, "gate": gates}
+        if taken := spent(setup.rules, manifest["usage"], latencies):
+            manifest = {**manifest, "gate": taken}
             run = replace(run, manifest=manifest)
         comparison, reports = None, {}
         if base is None:
             reports["report.html"] = html_report(run, run_rows(run))
         else:
             comparison, reports = held_against(base, run, chosen)
+        gates = comparison.gate if comparison is not None else with_gates(manifest, summary)["gate"]
+        reports["junit.xml"] = junit_xml(setup.config.name, gate_cases(gates, comparison))
         reports["report.md"] = markdown_report(run, recorder.examples.rows())
         folder.finish(manifest, summary, reports)
         return replace(folder.run(), comparison=comparison)

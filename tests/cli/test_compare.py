@@ -97,3 +97,18 @@ def test_the_files_of_a_comparison(folder: Path) -> None:
 def test_the_terminal_report_fits_80_columns(folder: Path) -> None:
     done = llmkit("compare", "good", "close", folder=folder, env={"COLUMNS": "80"})
     assert done.out.splitlines()[0].startswith("Inconclusive")
+
+
+def test_a_job_on_github_is_told(folder: Path) -> None:
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(folder / "step.md")}
+    words = ("compare", "good", "bad", "--format", "json", "--junit", "junit.xml", "--junit-samples")
+    done = llmkit(*words, folder=folder, env=env)
+    assert (done.code, done.json["verdict"]) == (1, "regressed")
+    assert "::error title=llmkit%3A t::exact_match " in done.err
+    assert (folder / "step.md").read_text().startswith("<!-- llmkit compare -->")
+    assert 'name="exact_match max_drop"' in (folder / "junit.xml").read_text()
+    assert (folder / "junit.xml").read_text().count("<failure") == 1 + 29
+    good = llmkit("eval", "good.yaml", "-q", "--baseline", "good", "--out", "told", folder=folder, env=env)
+    assert good.code == 0
+    assert "::notice title=llmkit%3A t::the gate holds" in good.err
+    assert "<testcase" in (folder / "told" / "junit.xml").read_text()
