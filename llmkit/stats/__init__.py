@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         position_bias,
         prefers_more,
     )
+    from llmkit.stats.judge_error import mode_error, rest_error
     from llmkit.stats.judge_steadiness import Consistency, ScoreUse, score_use, self_consistency
     from llmkit.stats.labelling import LabelPlan, LabelsNeeded, labels_needed, plan_labels
     from llmkit.stats.length_controlled import LengthControlled, length_controlled_win_rate
@@ -91,6 +92,7 @@ _HOMES = {
         "position_bias",
         "prefers_more",
     ),
+    "judge_error": ("mode_error", "rest_error"),
     "judge_steadiness": ("Consistency", "ScoreUse", "score_use", "self_consistency"),
     "labelling": ("LabelPlan", "LabelsNeeded", "labels_needed", "plan_labels"),
     "length_controlled": ("LengthControlled", "length_controlled_win_rate"),
@@ -192,6 +194,7 @@ __all__ = [
     "mcnemar_power",
     "mean_estimate",
     "mean_win_rates",
+    "mode_error",
     "noise_of",
     "noise_of_run",
     "normal_cdf",
@@ -211,6 +214,7 @@ __all__ = [
     "prefers_more",
     "quantile",
     "resamples_for",
+    "rest_error",
     "rogan_gladen_share",
     "score_use",
     "self_consistency",

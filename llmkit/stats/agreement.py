@@ -197,7 +197,7 @@ class Estimator:
     @property
     def width(self) -> int:
         """How many numbers one table takes."""
-        return max(len(self.cells), len(self.cells.labels))
+        return len(self.cells)
 
     def __call__(self, weights: Array) -> Array:
         """Return the statistics of each table: (m, C) -> (m, names), NaN where undefined."""

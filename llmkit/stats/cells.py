@@ -21,6 +21,9 @@ Labels: TypeAlias = "Sequence[Any] | Array"
 
 _SHOWN = 5
 
+FEW_LABELS = 32
+"""Up to so many, sums over labels are products with a table of zeros and ones."""
+
 
 class Cells:
     """The distinct pairs (x, y) of two ratings, in order of x, then y.
@@ -45,32 +48,56 @@ class Cells:
         return len(self.x)
 
     @cached_property
-    def _by_code(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        """For either side the cells in order of its codes, and where each code that occurs begins."""
-        return _runs(self.x), _runs(self.y)
+    def sides(self) -> tuple[Side, Side]:
+        """The labels that either side gives."""
+        return Side(self.x), Side(self.y)
 
     @cached_property
     def concordance(self) -> Concordance:
         """What counts concordant pairs of rows."""
         return Concordance(self.x, self.y)
 
-    def margin(self, side: int, weights: Array) -> Array:
-        """Return how often each label is given by one side (0: x, 1: y): (m, C) -> (m, K)."""
+
+class Side:
+    """The labels that one side gives, and which of them each cell has.
+
+    Attributes:
+        codes: Shape (k,): the codes of its labels, in order.
+        own: Shape (C,): the place of each cell's label among them.
+    """
+
+    def __init__(self, codes: Array) -> None:
         import numpy as np
 
-        codes = (self.x, self.y)[side]
-        order, starts = self._by_code[side]
-        found = np.zeros((len(weights), len(self.labels)))
-        found[:, codes[order[starts]]] = np.add.reduceat(weights[:, order], starts, axis=1)
-        return found
+        self.codes, self.own = np.unique(codes, return_inverse=True)
+        self._order = np.argsort(self.own, kind="stable")
+        self._starts = np.searchsorted(self.own[self._order], np.arange(len(self.codes)))
+        self._sorted = bool((self._order == np.arange(len(codes))).all())
 
+    def __len__(self) -> int:
+        return len(self.codes)
 
-def _runs(codes: Array) -> tuple[Array, Array]:
-    import numpy as np
+    @cached_property
+    def one_hot(self) -> Array | None:
+        """Which cells have each label, (C, k); None for many labels."""
+        import numpy as np
 
-    order = np.argsort(codes, kind="stable")
-    ordered = codes[order]
-    return order, np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+        return None if len(self) > FEW_LABELS else np.eye(len(self))[self.own]
+
+    def sums(self, weights: Array) -> Array:
+        """Return the total of weights over the cells of each label: (m, C) -> (m, k)."""
+        import numpy as np
+
+        if self.one_hot is not None:
+            return np.asarray(weights @ self.one_hot)
+        ordered = weights if self._sorted else weights[:, self._order]
+        if len(self) == len(self.own):
+            return ordered
+        return np.add.reduceat(ordered, self._starts, axis=1)
+
+    def at_cells(self, values: Array) -> Array:
+        """Return a value of each label at the cells that have it: (m, k) -> (m, C)."""
+        return values if self._sorted and len(self) == len(self.own) else values[:, self.own]
 
 
 def pair_up(first: Labels, second: Labels, scale: Labels | None = None) -> tuple[Cells, Array]:

@@ -42,22 +42,59 @@ class Tables:
         self.total = weights.sum(axis=1)
 
     @cached_property
+    def given(self) -> tuple[Array, Array]:
+        """How often each side gives each of its own labels, (m, k) each."""
+        one, two = self.cells.sides
+        return one.sums(self.weights), two.sums(self.weights)
+
+    @cached_property
     def first(self) -> Array:
-        """How often the first side gives each label, (m, K)."""
-        return self.cells.margin(0, self.weights)
+        """How often the first side gives each label there is, (m, K)."""
+        return self._of_all(0)
 
     @cached_property
     def second(self) -> Array:
-        """How often the second side gives each label, (m, K)."""
-        return self.cells.margin(1, self.weights)
+        """How often the second side gives each label there is, (m, K)."""
+        return self._of_all(1)
+
+    def _of_all(self, side: int) -> Array:
+        import numpy as np
+
+        found = np.zeros((len(self.weights), len(self.cells.labels)))
+        found[:, self.cells.sides[side].codes] = self.given[side]
+        return found
 
     @cached_property
-    def varied(self) -> Array:
-        """Whether both sides give more than one label, (m,)."""
+    def constant(self) -> tuple[Array, Array]:
+        """Whether each side gives one label only, (m,) each."""
         import numpy as np
 
         most = (1 - _TINY) * self.total
-        return np.asarray((self.first.max(axis=1) < most) & (self.second.max(axis=1) < most))
+        one, two = (np.asarray(given.max(axis=1) >= most) for given in self.given)
+        return one, two
+
+    @property
+    def varied(self) -> Array:
+        """Whether both sides give more than one label, (m,)."""
+        return ~(self.constant[0] | self.constant[1])
+
+    @cached_property
+    def ranks(self) -> tuple[Array, Array]:
+        """The mid-ranks of each side's own labels within the side, about their mean, (m, k) each."""
+        import numpy as np
+
+        one, two = (np.cumsum(given, axis=1) - given / 2 - self.total[:, None] / 2 for given in self.given)
+        return one, two
+
+    def product(self, one: Array, two: Array) -> Array:
+        """Return the sum over cells of weight times a value of either side's labels: (m, kx), (m, ky) -> (m,)."""
+        import numpy as np
+
+        (few, less), (many, more) = sorted(
+            zip(self.cells.sides, (one, two), strict=True), key=lambda side: len(side[0])
+        )
+        weighted = self.weights * many.at_cells(more)
+        return np.asarray(np.einsum("ij,ij->i", few.sums(weighted), less))
 
     @property
     def values(self) -> Array:
@@ -134,24 +171,40 @@ def alpha(tables: Tables, level: str) -> Array:
     """Return Krippendorff's alpha of two raters with no rating missing; ``level`` nominal, ordinal or interval."""
     import numpy as np
 
-    both = tables.first + tables.second
-    ratings = 2 * tables.total
-    used = both.max(axis=1) < (1 - _TINY) * ratings
-    x, y = tables.cells.x, tables.cells.y
+    total = tables.total
+    cells, ratings = tables.cells, 2 * total
+    x, y = cells.x, cells.y
+    apart = tables.weights @ (x != y).astype(float)
+    used = ~(tables.constant[0] & tables.constant[1]) | (apart > _TINY * total)
     if level == "nominal":
-        observed = 2 * (tables.weights @ (x != y).astype(float))
-        expected = ratings * ratings - np.einsum("ij,ij->i", both, both)
+        both = tables.first + tables.second
+        observed, expected = 2 * apart, ratings * ratings - np.einsum("ij,ij->i", both, both)
     elif level == "interval":
         values = _centred(tables.values)
-        observed = 2 * (tables.weights @ (values[x] - values[y]) ** 2)
-        expected = 2 * (ratings * (both @ values**2) - (both @ values) ** 2)
+        squares = np.stack(
+            [(values[x] - values[y]) ** 2, values[x] ** 2 + values[y] ** 2, values[x] + values[y]], axis=1
+        )
+        sums = tables.weights @ squares
+        observed, expected = 2 * sums[:, 0], 2 * (ratings * sums[:, 1] - sums[:, 2] ** 2)
     else:
-        ranks = np.cumsum(both, axis=1) - both / 2
-        apart = ranks[:, x] - ranks[:, y]
-        observed = 2 * np.einsum("ij,ij,ij->i", tables.weights, apart, apart)
-        middle = ranks - ratings[:, None] / 2
-        expected = 2 * ratings * np.einsum("ij,ij,ij->i", both, middle, middle)
+        one, two = (tables.ranks[side] + _share_below(tables, side) - total[:, None] / 2 for side in (0, 1))
+        own = np.einsum("ij,ij,ij->i", tables.given[0], one, one) + np.einsum("ij,ij,ij->i", tables.given[1], two, two)
+        observed, expected = 2 * (own - 2 * tables.product(one, two)), 2 * ratings * own
     return 1 - _ratio(observed * (ratings - 1), expected, used & (expected > 0))
+
+
+def _share_below(tables: Tables, side: int) -> Array:
+    """Return at each of a side's labels how much of the other side lies below it, half of it where equal: (m, k)."""
+    import numpy as np
+
+    other = tables.given[1 - side]
+    below = np.zeros((len(other), other.shape[1] + 1))
+    np.cumsum(other, axis=1, out=below[:, 1:])
+    own, codes = tables.cells.sides[side].codes, tables.cells.sides[1 - side].codes
+    left, right = (np.searchsorted(codes, own, side=end) for end in ("left", "right"))
+    if (left == right).all():
+        return below[:, left]
+    return np.asarray((below[:, left] + below[:, right]) / 2)
 
 
 def pearson(tables: Tables) -> Array:
@@ -191,20 +244,17 @@ def spearman(tables: Tables) -> Array:
     """Return Spearman's correlation: Pearson's of the ranks, ties sharing the mean of theirs."""
     import numpy as np
 
-    half = tables.total[:, None] / 2
-    one = np.cumsum(tables.first, axis=1) - tables.first / 2 - half
-    two = np.cumsum(tables.second, axis=1) - tables.second / 2 - half
-    spread = np.sqrt(np.einsum("ij,ij,ij->i", tables.first, one, one))
-    spread *= np.sqrt(np.einsum("ij,ij,ij->i", tables.second, two, two))
-    shared = np.einsum("ij,ij,ij->i", tables.weights, one[:, tables.cells.x], two[:, tables.cells.y])
-    return np.asarray(np.clip(_ratio(shared, spread, tables.varied), -1.0, 1.0))
+    one, two = tables.ranks
+    spread = np.sqrt(np.einsum("ij,ij,ij->i", tables.given[0], one, one))
+    spread *= np.sqrt(np.einsum("ij,ij,ij->i", tables.given[1], two, two))
+    return np.asarray(np.clip(_ratio(tables.product(one, two), spread, tables.varied), -1.0, 1.0))
 
 
 def kendall(tables: Tables) -> Array:
     """Return Kendall's tau-b."""
     import numpy as np
 
-    tied = np.einsum("ij,ij->i", tables.first, tables.first), np.einsum("ij,ij->i", tables.second, tables.second)
+    tied = [np.einsum("ij,ij->i", given, given) for given in tables.given]
     square = tables.total**2
     spread = np.sqrt(np.maximum(square - tied[0], 0.0)) * np.sqrt(np.maximum(square - tied[1], 0.0))
     apart = tables.cells.concordance(tables.weights, *tied)

@@ -81,7 +81,7 @@ class Draws:
             if few:
                 yield rng.multinomial(n, self.counts / n, size=size).astype(np.float64)
             elif self._cluster is None:
-                yield self._drawn(rng, size, n, lambda drawn: np.bincount(self.kinds[drawn], minlength=self.count))
+                yield self._drawn(rng, size, n, self._tally)
             else:
                 yield self._of_clusters(self._drawn(rng, size, self.units, self._times))
 
@@ -115,6 +115,12 @@ class Draws:
         import numpy as np
 
         return np.stack([tally(rng.integers(0, n, size=n)) for _ in range(size)]).astype(np.float64)
+
+    def _tally(self, drawn: Array) -> Array:
+        """Return how often each kind is among drawn rows; where all rows differ, a row stands for its kind."""
+        import numpy as np
+
+        return np.bincount(drawn if self.count == len(self.kinds) else self.kinds[drawn], minlength=self.count)
 
     def _times(self, drawn: Array) -> Array:
         import numpy as np

@@ -91,12 +91,8 @@ def ceiling(
 
     names = tuple(DEFAULTS[against] if statistics is None else statistics)
     check(names, resamples, level)
-    rows = [list(row) for row in ratings]
-    if judge is not None:
-        if len(judge) != len(rows):
-            raise ValueError(f"there are {len(rows)} items and {len(judge)} ratings by the judge")
-        rows = [[one, *row] for one, row in zip(judge, rows, strict=True)]
-    codes, frame = rating_codes(rows, scale)
+    table = ratings if judge is None else _beside(judge, ratings)
+    codes, frame = rating_codes(table, scale)
     if judge is None:
         codes = np.concatenate([np.zeros((len(codes), 1), dtype=np.int64), codes], axis=1)
     kept = (codes[:, 0] != MISSING) & ((codes[:, 1:] != MISSING).sum(axis=1) > 1)
@@ -131,6 +127,18 @@ def ceiling(
         len(left.kinds),
         int((left.codes[:, 1:] != MISSING).sum()),
     )
+
+
+def _beside(judge: Sequence[Any] | Array, ratings: Ratings) -> Ratings:
+    """Return the judge's ratings as the first column of the table of people's."""
+    import numpy as np
+
+    if len(judge) != len(ratings):
+        raise ValueError(f"there are {len(ratings)} items and {len(judge)} ratings by the judge")
+    both = [side for side in (judge, ratings) if isinstance(side, np.ndarray) and side.dtype.kind in "iufb"]
+    if len(both) > 1 and both[0].ndim + 1 == both[1].ndim:
+        return np.column_stack([side.astype(np.float64) for side in both])
+    return [[one, *row] for one, row in zip(judge, ratings, strict=True)]
 
 
 class _LeftOut:
