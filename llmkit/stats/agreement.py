@@ -120,7 +120,8 @@ def pooled(
     Intervals are BCa bootstrap intervals (`llmkit.stats.bca`) from one stream of resamples of rows, or of whole
     clusters; shares and means have Wilson's and Student's (`mean_estimate`). Where both sides agree in every row no
     resample differs, and the lower end of kappa, AC1 and nominal alpha is the one that Wilson's upper limit for the
-    share of disagreements leaves.
+    share of disagreements leaves. With more than 20,000 different pairs of ratings (scores without steps) intervals are
+    those of a jackknife with 200 groups.
 
     Args:
         judge: Labels of n >= 1 rows, all text or all numbers.

@@ -20,10 +20,14 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 
 _CHUNK_BYTES = 16 << 20
 _DENSE = 20_000_000
-_ROWS_A_KIND = 8
+_ROWS_A_KIND = 12
+_FEW_KINDS = 64
 
 MANY_KINDS = 1000
 """With more kinds of rows (or clusters) than this, a jackknife leaves out random groups of them instead."""
+
+MANY_DIFFERENT = 20_000
+"""With more different kinds of rows than this, intervals are the jackknife's."""
 
 GROUPS = 200
 
@@ -62,7 +66,7 @@ class Draws:
         """How often each kind occurs in each cluster, (clusters, kinds); None where that would be too large."""
         if self._cluster is None or self.units * self.count > _DENSE:
             return None
-        return self._kinds_of(self._cluster, self.units)
+        return self._kinds_of(self._cluster, self.units, self.kinds)
 
     def resamples(self, count: int, seed: int | tuple[int, ...], width: int = 0) -> Iterator[Array]:
         """Yield counts of kinds of shape (m, kinds), ``count`` rows in all.
@@ -75,7 +79,7 @@ class Draws:
         rng = np.random.default_rng(seed)
         n = len(self.kinds)
         chunk = max(1, _CHUNK_BYTES // (8 * max(self.count, self.units if self._cluster is not None else 1, width)))
-        few = self._cluster is None and self.count * _ROWS_A_KIND <= n
+        few = self._cluster is None and self.count <= _FEW_KINDS + n // _ROWS_A_KIND
         for start in range(0, count, chunk):
             size = min(chunk, count - start)
             if few:
@@ -92,23 +96,32 @@ class Draws:
         """
         import numpy as np
 
-        rng = np.random.default_rng(seed)
         if self._cluster is None and self.count <= MANY_KINDS:
-            left_out, stands_for = np.eye(self.count)[self.counts > 0], self.counts[self.counts > 0]
-        elif self._cluster is not None and self.units <= MANY_KINDS:
-            left_out, stands_for = self._kinds_of(self._cluster, self.units), np.ones(self.units)
+            present = self.counts > 0
+            left_out, stands_for = np.eye(self.count)[present], self.counts[present]
+            yield self.counts - left_out, stands_for
+            return
+        if self._cluster is not None and self.units <= (GROUPS if self.too_many else MANY_KINDS):
+            codes, count = self._cluster, self.units
         else:
-            group = random_blocks(self.units, rng, GROUPS)
-            groups = group if self._cluster is None else group[self._cluster]
-            left_out, stands_for = self._kinds_of(groups, GROUPS), np.ones(GROUPS)
+            group, count = random_blocks(self.units, np.random.default_rng(seed), GROUPS), GROUPS
+            codes = group if self._cluster is None else group[self._cluster]
         chunk = max(1, _CHUNK_BYTES // (8 * max(self.count, width)))
-        for start in range(0, len(left_out), chunk):
-            yield self.counts - left_out[start : start + chunk], stands_for[start : start + chunk]
+        for start in range(0, count, chunk):
+            size = min(chunk, count - start)
+            here = (codes >= start) & (codes < start + size)
+            yield self.counts - self._kinds_of(codes[here] - start, size, self.kinds[here]), np.ones(size)
 
-    def _kinds_of(self, codes: Array, count: int) -> Array:
+    @property
+    def too_many(self) -> bool:
+        """Whether so many rows differ that resampling them would take minutes."""
+        return self.count > MANY_DIFFERENT
+
+    def _kinds_of(self, codes: Array, count: int, kinds: Array) -> Array:
+        """Return how often each kind occurs among the rows of each code, (count, kinds)."""
         import numpy as np
 
-        cells = codes * self.count + self.kinds
+        cells = codes * self.count + kinds
         return np.bincount(cells, minlength=count * self.count).reshape(count, self.count).astype(np.float64)
 
     def _drawn(self, rng: np.random.Generator, size: int, n: int, tally: Callable[[Array], Array]) -> Array:

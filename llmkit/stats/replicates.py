@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from llmkit.stats.bca import bca
+from llmkit.stats.bca import bca, jackknife
 from llmkit.stats.draws import Draws
 from llmkit.types import Estimate
 
@@ -43,6 +43,9 @@ class Replicates:
         if isnan(value):
             return None
         column: Any = (slice(None), *place)
+        if self.draws.too_many and self.draws.units > 1:
+            without, unit = self.left_out[column], self.draws.unit
+            return jackknife(value, without, n=len(self.draws.kinds), unit=unit, level=self.level)
         return bca(
             value,
             self.many[column],
@@ -59,6 +62,9 @@ def replicate(
 ) -> Replicates:
     """Evaluate ``value``, (m, kinds) -> (m, *shape), on all rows, on resamples, and without some rows.
 
+    With more than `llmkit.stats.draws.MANY_DIFFERENT` different rows there are no resamples, and intervals are those of
+    a jackknife.
+
     Args:
         value: A function of how often each kind of row occurs; NaN where undefined.
         draws: The rows.
@@ -72,7 +78,9 @@ def replicate(
     point = value(draws.counts[None, :])
     if draws.units == 1 or np.isnan(point).all():
         return Replicates(draws, level, point[0], point[:0], point[:0], np.empty(0))
-    many = np.concatenate([value(drawn) for drawn in draws.resamples(resamples, seed, width)])
+    many = point[:0]
+    if not draws.too_many:
+        many = np.concatenate([value(drawn) for drawn in draws.resamples(resamples, seed, width)])
     parts = [(value(drawn), times) for drawn, times in draws.without_some(seed, width)]
     left_out, times = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Replicates(draws, level, point[0], many, left_out, times)

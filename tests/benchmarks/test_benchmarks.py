@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = {
     "bench_auc.py": ["--quick"],
+    "bench_audit_stats.py": ["--quick"],
     "bench_bertscore.py": ["--quick"],
     "bench_bias.py": ["--quick"],
     "bench_bleu.py": ["--quick"],
@@ -31,6 +32,7 @@ BENCHMARKS = {
 }
 JUDGED = {
     "bench_auc.py",
+    "bench_audit_stats.py",
     "bench_bertscore.py",
     "bench_bias.py",
     "bench_bleu.py",

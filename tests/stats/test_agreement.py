@@ -318,3 +318,30 @@ def test_requests_that_cannot_be_met_are_refused() -> None:
         pooled([1], [1], resamples=10)
     with pytest.raises(ValueError, match="2 rows and 3 cluster codes"):
         pooled([1, 2], [1, 2], clusters=[1, 2, 3])
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_the_jackknife_of_very_many_different_rows_is_as_wide_as_the_bootstrap(
+    monkeypatch: pytest.MonkeyPatch, clustered: bool
+) -> None:
+    rng = np.random.default_rng(5)
+    shared = rng.normal(size=400)[np.arange(4000) // 10]
+    human = rng.normal(size=4000) + shared
+    judge = human + rng.normal(size=4000) + shared
+    names = ["pearson", "spearman", "kendall", "alpha_ordinal"]
+    clusters = np.arange(4000) // 10 if clustered else None
+    drawn = pooled(judge, human, statistics=names, clusters=clusters, resamples=1000)
+    monkeypatch.setattr("llmkit.stats.draws.MANY_DIFFERENT", 3000)
+    left_out = pooled(judge, human, statistics=names, clusters=clusters, resamples=1000)
+    for name in names:
+        estimate = left_out[name].estimate
+        assert estimate is not None
+        assert estimate.method == f"jackknife, 200 groups of {'clusters' if clustered else 'rows'}"
+        assert np.diff(ends(left_out[name])) == near(np.diff(ends(drawn[name])), rel=0.2)
+        assert ends(left_out[name])[0] < estimate.value < ends(left_out[name])[1]
+    few = pooled(judge, human, statistics=["pearson"], clusters=np.arange(4000) // 100)["pearson"].estimate
+    assert few is not None
+    assert few.method == "jackknife, 40 groups of clusters"
+    one = pooled(judge, human, statistics=["pearson"], clusters=np.zeros(4000))["pearson"].estimate
+    assert one is not None
+    assert one.method == "none: one cluster"

@@ -108,3 +108,18 @@ def test_ends_and_middles() -> None:
     assert (binomial_pmf(0, 5, 0), binomial_pmf(5, 5, 1), binomial_pmf(2, 5, 1)) == (1, 1, 0)
     assert (binomial_pmf(0, 14, 2.3e-308), binomial_cdf(0, 14, 2.3e-308)) == (1, 1)
     assert binomial_cdf(2, 5, 1) == 0
+
+
+def test_a_quantile_is_found_in_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    def counted(t: float, df: float) -> float:
+        nonlocal asked
+        asked += 1
+        return t_cdf(t, df)
+
+    monkeypatch.setattr("llmkit.stats.distributions.t_cdf", counted)
+    for df in range(1, 400):
+        asked = 0
+        t_quantile(0.975, df)
+        assert asked <= 12, df
