@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from llmkit.stats.beta import beta_quantile
 from llmkit.stats.distributions import binomial_cdf, binomial_pmf
 
@@ -46,9 +48,8 @@ def _above(k: int, n: int, p: float) -> float:
     return binomial_cdf(n - k, n, 1 - p) if k <= n else 0.0
 
 
-def _first(holds: object, low: int, high: int) -> int:
+def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
     """Return the least k in low .. high from which ``holds`` is true, as it is from some k on; ``high`` for none."""
-    assert callable(holds)
     while low < high:
         middle = (low + high) // 2
         if holds(middle):
