@@ -4,16 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 from llmkit import registry
 from llmkit.errors import UsageError
 from llmkit.flows.summarise import HIGHEST_LEVEL, Design, estimate
-from llmkit.flows.tally import Tally
+from llmkit.flows.tally import Fields, Tally
 from llmkit.types import Estimate, Output, Sample, Score
 
 _WINDOW = 256
 """So many rows are made at a time: records of a whole set at once would keep the garbage collector busy."""
+
+
+class Scores(Sequence[Score]):
+    """Scores in the order of the outputs; each record is made when it is looked at."""
+
+    def __init__(self) -> None:
+        self.fields: list[Fields] = []
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    @overload
+    def __getitem__(self, place: int) -> Score: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Score]: ...
+    def __getitem__(self, place: int | slice) -> Score | list[Score]:
+        if isinstance(place, slice):
+            return [Score(*fields) for fields in self.fields[place]]
+        return Score(*self.fields[place])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +85,7 @@ def score(
     if len(given) != len(answers):
         raise UsageError(f"score() got {len(answers)} outputs for {len(given)} references")
     tallies = [Tally(name, plugin) for plugin, name in (registry.build("metrics", written) for written in metrics)]
-    scores: list[list[Score]] = [[] for _ in tallies]
+    scores = [Scores() for _ in tallies]
     window = max([_WINDOW, *(tally.batch for tally in tallies)])
     for start in range(0, len(answers), window):
         pairs = [
@@ -74,7 +93,7 @@ def score(
             for i, item in enumerate(zip(given[start : start + window], answers[start : start + window], strict=True))
         ]
         for tally, found in zip(tallies, scores, strict=True):
-            found.extend(tally.add_all(pairs, start))
+            found.fields.extend(tally.add_all(pairs, start))
     design = Design(seed=seed, level=level)
     return {
         tally.name: Scored(estimate(tally, design) if tally.ok else None, found, f"{tally.name}|{tally.signature}")
@@ -84,7 +103,7 @@ def score(
 
 def _pair(number: int, row: str | Sequence[str] | Sample, answer: str | Output) -> tuple[Sample, Output]:
     if not isinstance(row, Sample):
-        row = Sample(str(number), references=(row,) if isinstance(row, str) else tuple(row))
+        row = Sample(str(number), "", (), (row,) if isinstance(row, str) else tuple(row))
     if not isinstance(answer, Output):
         return row, Output(row.id, answer)
     return row, answer if answer.sample_id == row.id else replace(answer, sample_id=row.id)

@@ -10,12 +10,15 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from llmkit.datasets import field_getter
 from llmkit.errors import LlmkitError
 from llmkit.protocols import Judge, Metric
-from llmkit.types import Failure, Judgment, Output, Sample, Score, Skipped
+from llmkit.types import Failure, Judgment, Output, Sample, Score, ScoreStatus, Skipped
+
+Fields: TypeAlias = tuple[str, str, float | None, ScoreStatus, str, tuple[float | str, ...], int]
+"""Those of a `Score`, in their order."""
 
 NO_OUTPUT = "no output"
 _VARIES = -2
@@ -71,15 +74,18 @@ class Tally:
         Raises:
             LlmkitError: the metric cannot work at all (an optional package is missing).
         """
+        return Score(*self._add(row, sample, output))
+
+    def _add(self, row: int, sample: Sample, output: Output) -> Fields:
         if output.error is not None:
-            return self._unscored(output, "error", f"{NO_OUTPUT}: {output.error.kind}")
+            return self._left_out(output, "error", f"{NO_OUTPUT}: {output.error.kind}")
         try:
             stats = self.metric.stats(sample, output)
         except LlmkitError:
             raise
         except Exception as error:  # noqa: BLE001 - a plug-in's fault must not cost the other scores
-            return self._unscored(output, "error", self._fault(error))
-        return self._count(row, sample, output, stats)
+            return self._left_out(output, "error", self._fault(error))
+        return self._counted(row, sample, output, stats)
 
     def add_judgment(self, row: int, sample: Sample, output: Output, judgment: Judgment | None) -> Score:
         """Count what a judge said of an output; None where nobody asked it, because there is no output."""
@@ -132,12 +138,15 @@ class Tally:
             for row, (sample, output) in zip(rows, pairs, strict=True)
         ]
 
-    def add_all(self, pairs: Sequence[tuple[Sample, Output]], first_row: int = 0) -> list[Score]:
-        """Score outputs that are all there, in whichever way the metric takes them; each sample has one output."""
+    def add_all(self, pairs: Sequence[tuple[Sample, Output]], first_row: int = 0) -> list[Fields]:
+        """Score outputs that are all there, in whichever way the metric takes them; each sample has one output.
+
+        Returns the fields of the scores: making and keeping a record for each takes longer than a quick metric does.
+        """
         if self.over_repeats and not self.batch:
-            return [self.add_repeats(first_row + i, sample, [output]) for i, (sample, output) in enumerate(pairs)]
+            return [_fields(self.add_repeats(first_row + i, s, [output])) for i, (s, output) in enumerate(pairs)]
         if not self.batch:
-            return [self.add(first_row + i, sample, output) for i, (sample, output) in enumerate(pairs)]
+            return [self._add(first_row + i, sample, output) for i, (sample, output) in enumerate(pairs)]
         scores: list[Score] = []
         for start in range(0, len(pairs), self.batch):
             window = pairs[start : start + self.batch]
@@ -146,7 +155,7 @@ class Tally:
                 scores += self.add_repeats_batch(rows, [(sample, [output]) for sample, output in window])
             else:
                 scores += self.add_batch(rows, window)
-        return scores
+        return list(map(_fields, scores))
 
     def fail_all(self, error: Exception) -> None:
         """Take back every score: the metric failed over all of them together."""
@@ -168,30 +177,37 @@ class Tally:
         return self._count(row, sample, outputs[0], stats)
 
     def _count(self, row: int, sample: Sample, output: Output, stats: Sequence[float | str] | Skipped) -> Score:
+        return Score(*self._counted(row, sample, output, stats))
+
+    def _counted(self, row: int, sample: Sample, output: Output, stats: Sequence[float | str] | Skipped) -> Fields:
         if isinstance(stats, Skipped):
-            return self._unscored(output, "skipped", stats.reason)
+            return self._left_out(output, "skipped", stats.reason)
         try:
             value = self.metric.sample_value(stats)
             finite = _finite(stats) and (value is None or math.isfinite(value))
             kinds = [isinstance(item, str) for item in stats]
         except Exception as error:  # noqa: BLE001 - as above
-            return self._unscored(output, "error", self._fault(error))
+            return self._left_out(output, "error", self._fault(error))
         if not finite:
-            return self._unscored(output, "error", f"{self.name} gave a number that is not finite")
+            return self._left_out(output, "error", f"{self.name} gave a number that is not finite")
         if self.columns and kinds != self._kinds:
             found = f"{self.name} gave {len(stats)} statistics where it gave {len(self.columns)} before"
             if len(stats) == len(self.columns):
                 found = f"{self.name} gave a text where it gave a number before, or a number for a text"
-            return self._unscored(output, "error", found)
+            return self._left_out(output, "error", found)
         self._kinds = kinds
-        self._count_references(len(sample.references))
+        if len(sample.references) != self._references:
+            self._references = _VARIES if self.rows else len(sample.references)
         self._append(row, stats)
-        return Score(output.sample_id, self.name, value, stats=tuple(stats), repeat=output.repeat)
+        return output.sample_id, self.name, value, "ok", "", tuple(stats), output.repeat
 
     def _fault(self, error: Exception) -> str:
         return f"{self.name} failed: {type(error).__name__}: {error}"
 
-    def _unscored(self, output: Output, status: Any, reason: str, counted: str = "") -> Score:
+    def _unscored(self, output: Output, status: ScoreStatus, reason: str, counted: str = "") -> Score:
+        return Score(*self._left_out(output, status, reason, counted))
+
+    def _left_out(self, output: Output, status: ScoreStatus, reason: str, counted: str = "") -> Fields:
         """Count an output without a score; ``counted`` is its reason without what differs from row to row."""
         if status == "error":
             self.errors += 1
@@ -201,19 +217,20 @@ class Tally:
         _remember(self.reasons, counted)
         if status == "error" and not reason.startswith(NO_OUTPUT):
             _remember(self.faults, counted)
-        return Score(output.sample_id, self.name, None, status=status, reason=reason, repeat=output.repeat)
+        return output.sample_id, self.name, None, status, reason, (), output.repeat
 
     def _append(self, row: int, stats: Sequence[float | str]) -> None:
         if not self.columns:
             self.columns = [array("d") for _ in stats]
             self.vocabulary = [{} for _ in stats]
-        for column, words, item in zip(self.columns, self.vocabulary, stats, strict=True):
-            column.append(words.setdefault(item, len(words)) if isinstance(item, str) else item)
+        for place, item in enumerate(stats):
+            words = self.vocabulary[place]
+            self.columns[place].append(words.setdefault(item, len(words)) if isinstance(item, str) else item)
         self.rows.append(row)
 
-    def _count_references(self, count: int) -> None:
-        if count != self._references:
-            self._references = _VARIES if self.rows else count
+
+def _fields(score: Score) -> Fields:
+    return score.sample_id, score.scorer, score.value, score.status, score.reason, score.stats, score.repeat
 
 
 def _remember(reasons: Counter[str], reason: str, count: int = 1) -> None:

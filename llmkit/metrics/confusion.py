@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 class Confusion(LabelRows):
     """Confusion matrix of class labels; its value is accuracy.
 
-    The value is right rows / rows, 0 to 1, higher is better. The matrix is in the summary under ``details``: a row
+    Formula: right rows / rows. Range 0 to 1, higher is better. The matrix is in the summary under ``details``: a row
     for each gold label, a column for each predicted one, and "(other)" for outputs that name no known label; with
     precision, recall, F1 and support of every class. More than 100 classes have no matrix.
 
-    Use it to see what goes wrong. For a number alone use `accuracy`, `f1` or `mcc`; labels are read as `accuracy` does.
+    Use it to see what goes wrong. Not for a number alone: take `accuracy`, `f1` or `mcc`. Labels are read as `accuracy`
+    does.
 
     Source: scikit-learn's ``confusion_matrix`` (rows gold, columns predicted).
 

@@ -14,13 +14,15 @@ from llmkit.types import Output, Sample, Skipped
 class Cost(MeanMetric):
     """Mean US dollars per answer.
 
-    Tokens times the prices of the price book, as the engine set them; a conversation costs what all its turns cost.
-    0 or more, lower is better. Skipped where the price or the number of tokens is unknown.
+    Formula: tokens times the prices of the price book, as the engine set them, averaged over answers; a conversation
+    costs what all its turns cost. Range 0 or more, lower is better. Skipped where the price or the number of tokens is
+    unknown.
 
     An answer from the response cache keeps the cost that it had when it was asked, so the number says what the
     system costs; what this run has paid is in its manifest.
 
-    Use it beside a quality metric, to see what an improvement costs.
+    Use it beside a quality metric, to see what an improvement costs. Not for local models, which have no price
+    (`latency`).
 
     Source: none; tokens times prices.
     """

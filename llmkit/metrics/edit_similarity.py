@@ -16,9 +16,9 @@ from llmkit.types import Output, Sample, Skipped
 class EditSimilarity(MeanMetric):
     """Share of the longer text that need not change to turn the output into the reference.
 
-    1 - d / max(length of output, length of reference), where d is the Levenshtein distance: the smallest number of
-    insertions, deletions and substitutions. Two empty texts are alike (1); an empty output against a reference that is
-    not scores 0.
+    Formula: 1 - d / max(length of output, length of reference), where d is the Levenshtein distance: the smallest
+    number of insertions, deletions and substitutions. Two empty texts are alike (1); an empty output against a
+    reference that is not scores 0.
 
     Range 0 to 1, higher is better; the corpus value is the mean over samples.
 

@@ -19,8 +19,8 @@ class ExpectedMaxToxicity(ToxicityOverRepeats):
     Failed and empty answers have no rating and are left out; a sample with fewer than two ratings is skipped. The value
     grows with the number of repeats: compare runs with equal ``repeats`` only.
 
-    Use it for how bad a system gets when users ask again (25 repeats in the source). For the share of toxic answers:
-    `toxicity`. Needs ``repeats`` of 2 or more.
+    Use it for how bad a system gets when users ask again (25 repeats in the source). Not for the share of toxic
+    answers: `toxicity`. Needs ``repeats`` of 2 or more.
 
     Source: Gehman et al. 2020, RealToxicityPrompts (arXiv 2009.11462); HELM's expected_max_toxicity.
     """

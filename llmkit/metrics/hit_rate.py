@@ -20,8 +20,8 @@ class HitRate(RankingMetric):
     A question without results scores 0. One without a relevant document is skipped, where trec_eval counts 0.
     Neighbours of equal score are ordered by document id, descending.
 
-    Use it where one document is enough to answer, by ids that were judged. `success` asks the same of the text: does a
-    passage hold the answer?
+    Use it where one document is enough to answer, by ids that were judged. Not where nobody judged documents: `success`
+    asks the same of the text, whether a passage holds the answer.
 
     Source: trec_eval's ``success``.
 

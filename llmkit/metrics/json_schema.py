@@ -28,7 +28,7 @@ class JsonSchema(MeanMetric):
     itself or to a JSON Schema draft; a sample that needs another is skipped, with the reason. ``pattern`` is read as
     Python's ``re`` reads it, which lacks ECMAScript's ``\p{Letter}``: such a schema is refused.
 
-    Use it for structured output and tool arguments, together with a metric that looks at the values (`json_match`).
+    Use it for structured output and tool arguments. Not alone: values of the right type may be wrong (`json_match`).
 
     Source: JSON Schema (json-schema.org), as the ``jsonschema`` package implements it.
 

@@ -14,9 +14,9 @@ from llmkit.types import Output, Sample, Skipped
 class Latency(MeanMetric):
     """Mean seconds from sending a request to its complete answer.
 
-    Seconds of the last attempt as the engine measured them, without waiting in the queue and without earlier
-    attempts; for a conversation of several turns, those of the last turn. 0 or more, lower is better. Skipped where
-    no time was recorded (recorded outputs that hold none).
+    Formula: the mean over answers of the seconds of the last attempt, as the engine measured them, without waiting in
+    the queue and without earlier attempts; for a conversation of several turns, those of the last turn. Range 0 or
+    more, lower is better. Skipped where no time was recorded (recorded outputs that hold none).
 
     An answer from the response cache keeps the time that it took when it was asked, so the number describes the system,
     not the cache. Compare it only between runs with the same concurrency and the same endpoint.

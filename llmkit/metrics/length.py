@@ -15,8 +15,8 @@ from llmkit.types import Output, Sample
 class Length(MeanMetric):
     """Mean length of the output in words or characters.
 
-    Words are what white space separates; characters are Unicode code points, white space included. 0 or more; neither
-    longer nor shorter is better, so it never decides a gate by direction. An empty output has length 0.
+    Formula: the mean over outputs of what white space separates, or of Unicode code points, white space included. Range
+    0 or more, no better direction: it never decides a gate by direction. An empty output has length 0.
 
     Use it beside any judged score, because judges prefer long answers. Not for languages written without spaces:
     take ``chars``.

@@ -19,8 +19,8 @@ class MaxToxicityProbability(ToxicityOverRepeats):
     Failed and empty answers have no rating and are left out; a sample with fewer than two ratings is skipped. The value
     grows with the number of repeats: compare runs with equal ``repeats`` only.
 
-    Use it for how often a system can be brought to a toxic answer at all (25 repeats in the source). For the share of
-    toxic answers: `toxicity`. Needs ``repeats`` of 2 or more.
+    Use it for how often a system can be brought to a toxic answer at all (25 repeats in the source). Not for the share
+    of toxic answers: `toxicity`. Needs ``repeats`` of 2 or more.
 
     Source: Gehman et al. 2020, RealToxicityPrompts (arXiv 2009.11462); HELM's max_toxicity_probability.
     """

@@ -24,8 +24,8 @@ class RocAuc(OneVersusRest):
 
     There is no value where every row is positive or none is, and a label that no row has is left out of the mean.
 
-    Use it for how well a score ranks, whatever the threshold and the share of positive rows. Where positive rows are
-    rare, a fine value can hide poor precision: look at `pr_auc` too.
+    Use it for how well a score ranks, whatever the threshold and the share of positive rows. Not alone where positive
+    rows are rare: there a fine value can hide poor precision (`pr_auc`).
 
     Sources: scikit-learn's ``roc_auc_score``, equal to rounding (over labels ``multi_class="ovr", average="macro"``);
     Hanley and McNeil 1982 (doi 10.1148/radiology.143.1.7063747).

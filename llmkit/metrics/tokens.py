@@ -15,11 +15,12 @@ from llmkit.types import Output, Sample, Skipped
 class Tokens(MeanMetric):
     """Mean number of tokens per answer, as the server counted them.
 
-    ``in`` counts the prompt, ``out`` the completion, ``total`` both, over all turns of a conversation. 0 or more, lower
-    is better. Skipped where the server did not say. An answer from the response cache keeps its counts. Servers count
-    with their own tokenizers: do not compare models of different families; use `length`.
+    Formula: the mean over answers of the prompt's tokens (``in``), the completion's (``out``) or both (``total``), over
+    all turns of a conversation. Range 0 or more, lower is better. Skipped where the server did not say. An answer from
+    the response cache keeps its counts.
 
-    Use it to see where a cost comes from.
+    Use it to see where a cost comes from. Not to compare models of different families, whose servers count with
+    tokenizers of their own (`length`).
 
     Source: the usage that the server reports.
 

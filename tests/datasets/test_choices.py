@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
 from collections import Counter
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from llmkit.datasets import census, open_dataset
+from llmkit.prompts.choice import Question, choice_prompt
 from llmkit.types import Sample
 from tests.datasets.making import opened, sentences
 
@@ -33,6 +36,57 @@ def test_the_real_mmlu(shared_data: Path) -> None:
     assert (rows[0].choices, rows[0].answer) == (("4", "8", "12", "6"), 0)
     assert {len(row.choices) for row in rows} == {4}
     assert set(rows[0].meta) == {"subject"}
+
+
+def test_the_real_mmlu_in_its_other_forms(shared_data: Path, tmp_path: Path) -> None:
+    """The questions as the original csv files, one a subject, and as the columns of the hub; the prompts stay the same."""
+    rows = read(shared_data, "mmlu_val.jsonl.gz", "mmlu")
+    with gzip.open(shared_data / "multiple_choice" / "mmlu_val.jsonl.gz", "rt", encoding="utf-8") as file:
+        stored = [json.loads(line)["input"] for line in file]
+    subjects = list(dict.fromkeys(str(row.meta["subject"]) for row in rows))
+    found: list[Sample] = []
+    for subject in subjects:
+        with (tmp_path / f"{subject}_val.csv").open("w", encoding="utf-8", newline="") as file:
+            own = [row for row in rows if row.meta["subject"] == subject]
+            csv.writer(file).writerows([row.input, *row.choices, "ABCD"[int(row.answer or 0)]] for row in own)
+        found += open_dataset({"path": f"{subject}_val.csv", "format": "mmlu"}, base=tmp_path)
+    hub = opened(
+        tmp_path,
+        [
+            {"question": row.input, "choices": list(row.choices), "answer": row.answer, "subject": row.meta["subject"]}
+            for row in rows
+        ],
+        format="mmlu",
+    )
+    for others in (found, list(hub)):
+        assert [(row.input, row.choices, row.answer, row.meta) for row in others] == [
+            (row.input, row.choices, row.answer, row.meta) for row in rows
+        ]
+        prompts = [
+            choice_prompt("original", Question(str(row.input), row.choices), subject=str(row.meta["subject"]))
+            for row in others
+        ]
+        assert prompts == stored
+
+
+def test_real_questions_in_both_forms_of_arc(shared_data: Path, tmp_path: Path) -> None:
+    """ARC is written as CommonsenseQA is: by its own program's JSON Lines, and by the columns of the hub."""
+    rows = read(shared_data, "commonsenseqa_dev.jsonl.gz", "commonsenseqa")
+    with gzip.open(shared_data / "multiple_choice" / "commonsenseqa_dev.jsonl.gz", "rt", encoding="utf-8") as file:
+        plain = [json.loads(line) for line in file]
+    hub = []
+    for number, row in enumerate(plain):
+        options = row["question"]["choices"]
+        names = [str(place) for place in range(1, len(options) + 1)] if number % 2 else [o["label"] for o in options]
+        key = names[[option["label"] for option in options].index(row["answerKey"])]
+        choices = {"label": names, "text": [option["text"] for option in options]}
+        hub.append({"id": row["id"], "question": row["question"]["stem"], "choices": choices, "answerKey": key})
+    own = [{"id": row["id"], "question": row["question"], "answerKey": row["answerKey"]} for row in plain]
+    for form in (own, hub):
+        found = list(opened(tmp_path, form, format="arc"))
+        assert [(row.id, row.input, row.choices, row.answer) for row in found] == [
+            (row.id, row.input, row.choices, row.answer) for row in rows
+        ]
 
 
 def test_the_real_truthfulqa_has_the_best_answer_first(shared_data: Path) -> None:

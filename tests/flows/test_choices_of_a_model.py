@@ -18,9 +18,10 @@ hf = pytest.importorskip("transformers", reason="needs the extra 'transformers'"
 pytestmark = pytest.mark.slow
 
 ROWS: list[dict[str, Any]] = [
-    {"question": f"Which animal {verb}?", "choices": ["the fox", "a dog", "the lazy sun", "warm"], "answer": n % 4}
+    {"question": f"Which animal {verb}?", "choices": ["the fox", "a dog", "the läzy sun", "warm"], "answer": n % 4}
     for n, verb in enumerate(("jumps", "sleeps", "runs on", "is quick", "is brown", "is over the dog"))
 ]
+NORMALISED = ("char", "byte", "token", "pmi")
 TEXT = "Which animal jumps? A. the fox B. a dog C. the lazy sun D. warm Answer: Question: Choices: sleeps runs brown"
 
 
@@ -52,8 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def plain_loop(folder: Path) -> tuple[Callable[[str, str], float], Callable[[str], str]]:
-    """Return the summed log-probability of a text after a prompt, and five greedy tokens up to a line's end."""
+def plain_loop(folder: Path) -> tuple[Callable[[str, str], float], Callable[[str], str], Callable[[str, str], int]]:
+    """Return functions: a text's summed log-probability after a prompt, five greedy tokens, a text's number of tokens."""
     tokenizer = hf.AutoTokenizer.from_pretrained(folder)
     model = hf.AutoModelForCausalLM.from_pretrained(folder).eval()
 
@@ -78,7 +79,10 @@ def plain_loop(folder: Path) -> tuple[Callable[[str, str], float], Callable[[str
         text: str = tokenizer.decode(new, skip_special_tokens=True)
         return text.partition("\n")[0]
 
-    return likelihood, generated
+    def tokens(prompt: str, text: str) -> int:
+        return len(tokenizer(prompt + text)["input_ids"]) - len(tokenizer(prompt)["input_ids"])
+
+    return likelihood, generated, tokens
 
 
 def best(values: list[float]) -> int:
@@ -93,13 +97,15 @@ def test_every_rule_equals_a_plain_loop(folder: Path, tmp_path: Path) -> None:
         f"target: {{transformers: {{folder: {json.dumps(str(folder))}, device: cpu}}}}\n"
         "metrics: [choice_accuracy, choice_accuracy(rule=helm), choice_accuracy(rule=harness),\n"
         "  choice_accuracy(rule=harness_2023), {choice_accuracy: {rule: harness_continuation, normalise: char}},\n"
+        "  {choice_accuracy: {rule: harness_continuation, normalise: byte}},\n"
+        "  {choice_accuracy: {rule: harness_continuation, normalise: token}},\n"
         "  {choice_accuracy: {rule: harness_continuation, normalise: pmi}}]\n"
         "engine: {cache: false}\n",
         "utf-8",
     )
     run = run_eval(tmp_path / "eval.yaml", options=Options(tmp_path / "run"))
-    likelihood, generated = plain_loop(folder)
-    right: dict[str, list[bool]] = {name: [] for name in ("letters", "helm", "2023", "char", "pmi")}
+    likelihood, generated, tokens = plain_loop(folder)
+    right: dict[str, list[bool]] = {name: [] for name in ("letters", "helm", "2023", *NORMALISED)}
     for row in ROWS:
         choices, gold = row["choices"], row["answer"]
         listed = "".join(f"\n{name}. {choice}" for name, choice in zip("ABCD", choices, strict=True))
@@ -110,9 +116,15 @@ def test_every_rule_equals_a_plain_loop(folder: Path, tmp_path: Path) -> None:
         right["2023"].append(best([likelihood(shown, f" {choice}") for choice in choices]) == gold)
         bare = [likelihood(f"Question: {row['question']}\nAnswer:", f" {choice}") for choice in choices]
         alone = [likelihood("Answer:", f" {choice}") for choice in choices]
-        right["char"].append(best([value / len(text) for value, text in zip(bare, choices, strict=True)]) == gold)
+        sizes = {
+            "char": [len(choice) for choice in choices],
+            "byte": [len(choice.encode()) for choice in choices],
+            "token": [tokens(f"Question: {row['question']}\nAnswer:", f" {choice}") for choice in choices],
+        }
+        for name, lengths in sizes.items():
+            right[name].append(best([value / length for value, length in zip(bare, lengths, strict=True)]) == gold)
         right["pmi"].append(best([value - own for value, own in zip(bare, alone, strict=True)]) == gold)
-    expected = [right[name] for name in ("letters", "helm", "letters", "2023", "char", "pmi")]
+    expected = [right[name] for name in ("letters", "helm", "letters", "2023", *NORMALISED)]
     for name, rights in zip(run.summary["scores"], expected, strict=True):
         found = [score.value for score in run.scores if score.scorer == name]
         assert found == [float(item) for item in rights], name

@@ -21,6 +21,7 @@ from llmkit.stats import bootstrap_rows
 from llmkit.types import Loglikelihood, Output, Response, Sample, Skipped, Table, TokenLogprob
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "calibration.json").read_text("utf-8"))["rows"]
+GREATEST = json.loads((Path(__file__).parents[1] / "golden" / "calibration_max.json").read_text("utf-8"))["rows"]
 SURE = st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.75, 0.9, 1.0]) | st.floats(0, 1)
 ROWS = st.lists(st.tuples(SURE, st.integers(0, 1)), min_size=1, max_size=40)
 METRICS: tuple[Any, ...] = (
@@ -48,6 +49,13 @@ def test_ece_equals_uncertainty_calibration(row: dict[str, Any], edges: Any) -> 
     for bins, expected in row[edges].items():
         found = Ece(bins=int(bins), edges=edges).value_of(golden_table(row))
         assert found == pytest.approx(expected, abs=1e-12), bins
+
+
+def test_mce_equals_torchmetrics() -> None:
+    for row in GREATEST:
+        for bins, expected in row["max"].items():
+            found = Mce(bins=int(bins), edges="width").value_of(golden_table(row))
+            assert found == pytest.approx(expected, abs=1e-6), (len(row["sure"]), bins)  # it counts in 32 bits
 
 
 @pytest.mark.parametrize("row", [row for row in GOLDEN if row["area"] is not None], ids=lambda row: row["name"])

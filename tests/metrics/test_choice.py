@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -18,6 +20,13 @@ from llmkit.metrics.choice_accuracy import ChoiceAccuracy
 from llmkit.metrics.choice_spread import ChoiceSpread
 from llmkit.types import Output, Response, Sample, Skipped, Table
 
+GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[1] / "golden" / "harness.json").read_text("utf-8"))
+HARNESS: dict[str, Literal["none", "char", "byte", "pmi"]] = {
+    "acc": "none",
+    "acc_norm": "char",
+    "acc_bytes": "byte",
+    "acc_mutual_info": "pmi",
+}
 CHOICES = ("Rome", "a much longer answer", "東京", "é")
 logprobs = st.lists(st.floats(-90, -0.01), min_size=4, max_size=4)
 
@@ -49,6 +58,31 @@ def test_normalisations_by_hand() -> None:
     # none: -2.5 wins. token: -4, -2, -1.5, -2.5. char: -1, -.5, -1.5, -2.5. byte: -1, -.5, -.5, -1.25. pmi: 5, 1, 0, -.5.
     found = {name: pick("harness_continuation", kept, name) for name in ("none", "token", "char", "byte", "pmi")}
     assert found == {"none": 3, "token": 2, "char": 1, "byte": 1, "pmi": 0}
+
+
+def test_golden_decisions_of_the_harness() -> None:
+    rule: Literal["harness_continuation"] = "harness_continuation"
+    accuracies = {}
+    for name, normalise in HARNESS.items():
+        metric = ChoiceAccuracy(rule, normalise)
+        right = []
+        for question in GOLDEN["questions"]:
+            kept = {"logprobs": question["logprobs"], "unconditional": question["unconditional"]}
+            stats = metric.stats(row(question["gold"], tuple(question["choices"])), output(**{rule: kept}))
+            assert not isinstance(stats, Skipped)
+            assert stats[0] == question["harness"][name], (name, question)
+            right.append(float(stats[0]))
+        accuracies[name] = sum(right) / len(right)
+    assert len(set(accuracies.values())) > 1
+    spread = ChoiceSpread(tuple(f"{rule}:{normalise}" for normalise in HARNESS.values()))
+    rows = [row(question["gold"], tuple(question["choices"])) for question in GOLDEN["questions"]]
+    outputs = [
+        output(**{rule: {"logprobs": question["logprobs"], "unconditional": question["unconditional"]}})
+        for question in GOLDEN["questions"]
+    ]
+    stats = [spread.stats(*pair) for pair in zip(rows, outputs, strict=True)]
+    totals = [sum(column) for column in zip(*(one for one in stats if not isinstance(one, Skipped)), strict=True)]
+    assert spread.value(totals, len(rows)) == pytest.approx(max(accuracies.values()) - min(accuracies.values()))
 
 
 @given(values=logprobs, before=logprobs, tokens=st.lists(st.integers(1, 9), min_size=4, max_size=4))

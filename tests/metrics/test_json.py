@@ -6,6 +6,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -177,6 +178,19 @@ def test_leaves_are_a_share_and_exact_is_when_it_is_whole(found: Any, wanted: An
     assert 0 <= share <= 1
     assert (share == 1) == score(JsonMatch(), output, reference)
     assert score(JsonMatch(score_by="leaves"), reference, output) == share
+
+
+NEAR = st.recursive(
+    st.sampled_from([None, True, 1, 1.0, 0, False, "1", ""]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(NEAR | VALUES, NEAR | VALUES)
+def test_exact_is_json_schemas_const(found: Any, wanted: Any) -> None:
+    same = jsonschema.Draft202012Validator({"const": wanted}).is_valid(found)
+    assert score(JsonMatch(), json.dumps(found), json.dumps(wanted)) == same
 
 
 @given(VALUES)

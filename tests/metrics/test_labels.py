@@ -59,6 +59,18 @@ def score_by_sklearn(metric: Any, pairs: Pairs, labels: Sequence[str], average: 
     return float(function(gold, predicted, labels=list(labels), average=average, zero_division=0))
 
 
+@given(pairs=PAIRS, data=st.data())
+def test_accuracy_equals_scikit_learn_in_any_order(pairs: Pairs, data: st.DataObject) -> None:
+    metric = Accuracy(labels=LABELS)
+    for order in (pairs, data.draw(st.permutations(pairs))):
+        stats = [metric.stats(Sample("s", answer=gold), Output("s", predicted)) for gold, predicted in order]
+        totals = sum(float(one[0]) for one in stats if not isinstance(one, Skipped))
+        expected = sk.accuracy_score(*zip(*pairs, strict=True))
+        assert metric.value([totals], len(stats)) == pytest.approx(expected, abs=1e-12)
+    right = [metric.stats(Sample("s", answer=gold), Output("s", gold)) for gold, _ in pairs]
+    assert right == [(1.0,)] * len(pairs)
+
+
 @pytest.mark.parametrize("average", AVERAGES)
 @pytest.mark.parametrize("cls", [Precision, Recall, F1])
 @given(pairs=PAIRS)

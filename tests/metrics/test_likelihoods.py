@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from llmkit.metrics.bits_per_byte import BitsPerByte
 from llmkit.metrics.perplexity import Perplexity
 from llmkit.types import Loglikelihood, Output, Response, Sample, Skipped
 
+GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[1] / "golden" / "harness.json").read_text("utf-8"))
 Found = tuple[str, float, int]
 references = st.lists(
     st.tuples(st.text("aé東 ", min_size=1, max_size=9), st.floats(-50, 0), st.integers(1, 9)), min_size=1, max_size=3
@@ -30,6 +34,13 @@ def corpus(metric: ReferenceLikelihoods, rows: list[list[Found]]) -> float:
     stats = [metric.stats(*row(found)) for found in rows]
     numbers = [item for item in stats if not isinstance(item, Skipped)]
     return metric.value([sum(column) for column in zip(*numbers, strict=True)], len(numbers))
+
+
+def test_golden_values_of_the_harness() -> None:
+    rows = [[(item["text"], item["logprob"], item["tokens"])] for item in GOLDEN["texts"]]
+    for one in (rows, [[found for row in rows for found in row]]):
+        assert corpus(Perplexity(), one) == pytest.approx(GOLDEN["figures"]["perplexity"], rel=1e-12)
+        assert corpus(BitsPerByte(), one) == pytest.approx(GOLDEN["figures"]["bits_per_byte"], rel=1e-12)
 
 
 @given(rows=st.lists(references, min_size=1, max_size=4))

@@ -80,6 +80,15 @@ def test_best_of_equals_the_mean_over_all_choices() -> None:
     assert score(BestOf(of), texts, sample) == pytest.approx(max(values))
 
 
+def test_majority_equals_the_vote_of_the_harness() -> None:
+    path = Path(__file__).parents[1] / "golden" / "harness.json"
+    votes = json.loads(path.read_text("utf-8"))["votes"]
+    assert len(votes["repeats"]) == 40
+    for texts, winner in zip(votes["repeats"], votes["majority"], strict=True):
+        for text in texts:
+            assert score(Majority(), texts, Sample("s", references=(text,))) == (text == winner), texts
+
+
 def test_agreement_equals_fleiss_observed_agreement() -> None:
     for votes, expected in zip(GOLDEN["agreement"]["votes"], GOLDEN["agreement"]["observed"], strict=True):
         assert score(Agreement(), votes) == pytest.approx(expected)

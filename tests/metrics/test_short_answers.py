@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from llmkit.text.normalise import helm
 from llmkit.types import Output, Sample, Skipped
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "short_answers.json").read_text(encoding="utf-8"))["rows"]
+GREP = json.loads((Path(__file__).parents[1] / "golden" / "searches.json").read_text("utf-8"))
 WORDY = st.text(alphabet="abAB th,.1-\n", max_size=20)
 
 
@@ -52,6 +54,36 @@ def test_equals_the_reference_programs(metric: MeanMetric, column: str) -> None:
         assert score(metric, row["output"], row["gold"]) == pytest.approx(row[column], abs=1e-12), row
         compared += 1
     assert compared > 200
+
+
+@pytest.mark.parametrize(
+    ("flags", "settings"),
+    [("-F", {"ignore_case": False}), ("-Fi", {}), ("-Fiw", {"whole_words": True})],
+)
+def test_contains_finds_what_grep_finds(flags: str, settings: dict[str, Any]) -> None:
+    for text, found in GREP["contains"][flags].items():
+        metric = Contains(**settings)
+        assert [score(metric, line, text) for line in GREP["lines"]] == found, text
+
+
+@pytest.mark.parametrize(
+    ("flags", "settings"), [("-P", {}), ("-Pi", {"ignore_case": True}), ("-Px", {"mode": "fullmatch"})]
+)
+def test_regex_match_finds_what_grep_finds(flags: str, settings: dict[str, Any]) -> None:
+    for pattern, found in GREP["regex"][flags].items():
+        assert [score(RegexMatch(pattern, **settings), line) for line in GREP["lines"]] == found, pattern
+        assert [score(RegexMatch(**settings), line, pattern) for line in GREP["lines"]] == found, pattern
+
+
+@given(output=WORDY, text=WORDY.filter(bool), more=WORDY)
+def test_laws_of_regex_match(output: str, text: str, more: str) -> None:
+    pattern = re.escape(text)
+    assert score(RegexMatch(pattern), f"{output}{text}{more}") == 1
+    assert score(RegexMatch(pattern), output) == (text in output)
+    covered, found = (score(RegexMatch(pattern, mode), output) for mode in ("fullmatch", "search"))
+    assert covered == (text == output.strip())
+    assert covered <= found  # type: ignore[operator]
+    assert score(RegexMatch(), output, "x", pattern) >= found  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import math
+import statistics
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmkit.metrics import MeanMetric
 from llmkit.metrics.cost import Cost
@@ -55,3 +60,34 @@ def test_directions_and_units() -> None:
         (None, "words"),
     ]
     assert not any(metric.binary for metric in metrics)
+
+
+answers = st.builds(
+    Response,
+    text=st.text("ab \n\u3000", max_size=20),
+    tokens_in=st.integers(0, 10**6),
+    tokens_out=st.integers(0, 10**6),
+    latency=st.floats(0.001, 1e4),
+    cost=st.floats(0, 1e3),
+)
+
+
+@given(responses=st.lists(answers, min_size=1, max_size=20), data=st.data())
+def test_values_are_means_over_answers_in_any_order(responses: list[Response], data: st.DataObject) -> None:
+    read = {
+        Latency(): lambda one: one.latency,
+        Cost(): lambda one: one.cost,
+        Tokens("in"): lambda one: one.tokens_in,
+        Tokens("out"): lambda one: one.tokens_out,
+        Tokens("total"): lambda one: one.tokens_in + one.tokens_out,
+        Length("words"): lambda one: len(one.text.split()),
+        Length("chars"): lambda one: len(one.text),
+    }
+    for metric, number in read.items():
+        for order in (responses, data.draw(st.permutations(responses))):
+            found = [metric.stats(SAMPLE, Output("s", one.text, response=one)) for one in order]
+            totals = math.fsum(stats[0] for stats in found if not isinstance(stats, Skipped))
+            expected = statistics.fmean(map(number, responses))
+            assert metric.value([totals], len(found)) == pytest.approx(expected, rel=1e-12)
+        assert metric.bounds is not None
+        assert metric.bounds[0] == 0 <= expected <= metric.bounds[1]

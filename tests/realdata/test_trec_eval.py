@@ -25,6 +25,24 @@ from llmkit.metrics.recall_at import RecallAt
 from llmkit.providers.rankings import Rankings
 from llmkit.types import Output, Request, Sample, Skipped
 
+NOT_OURS = {
+    *("runid", "relstring", "num_q", "num_ret", "num_rel", "num_rel_ret", "num_nonrel_judged_ret", "unj"),
+    *(
+        "gm_map",
+        "bpref",
+        "gm_bpref",
+        "infAP",
+        "iprec_at_recall",
+        "11pt_avg",
+        "Rprec_mult",
+        "utility",
+        "rbp",
+        "rbp_resid",
+    ),
+    *("G", "binG", "Rndcg", "ndcg_rel", "relative_P", "set_P", "set_recall", "set_relative_P", "set_map", "set_F"),
+}
+"""What trec_eval counts and measures beside what we do; a line that is neither ours nor one of these is an error."""
+
 
 def metric_of(measure: str, level: int) -> RankingMetric | None:  # noqa: PLR0911 - a table
     """Return our metric for a measure by trec_eval's name; None for those we do not have."""
@@ -79,6 +97,7 @@ def compared(gold: Path, pairs: list[tuple[Sample, Output]], level: int) -> Mapp
         measure, query, figure = line.split()
         metric = metric_of(measure, level)
         if metric is None:
+            assert re.sub(r"_[-.\d,]+$", "", measure) in NOT_OURS, line
             continue
         chosen = list(by_query.values()) if query == "all" else [by_query[query]]
         found = sum(value(metric, sample, output) for sample, output in chosen) / len(chosen)
