@@ -80,8 +80,9 @@ def test_golden_decisions_of_the_harness() -> None:
         output(**{rule: {"logprobs": question["logprobs"], "unconditional": question["unconditional"]}})
         for question in GOLDEN["questions"]
     ]
-    stats = [spread.stats(*pair) for pair in zip(rows, outputs, strict=True)]
-    totals = [sum(column) for column in zip(*(one for one in stats if not isinstance(one, Skipped)), strict=True)]
+    kept_rights = [spread.stats(*pair) for pair in zip(rows, outputs, strict=True)]
+    rights = [[float(item) for item in one] for one in kept_rights if not isinstance(one, Skipped)]
+    totals = [sum(column) for column in zip(*rights, strict=True)]
     assert spread.value(totals, len(rows)) == pytest.approx(max(accuracies.values()) - min(accuracies.values()))
 
 
