@@ -33,8 +33,8 @@ class SelfcheckBertscore(SelfCheck):
     Needs ``repeats`` of 2 or more (the paper takes 20) at a temperature above 0. Failed and empty repeats are left
     out; a sample whose first answer is missing or empty is skipped.
 
-    Use it to find what a model makes up, where there is neither a reference nor a source. Two sentences that differ in
-    a name or a number alone are alike: `selfcheck_nli` and the judge `selfcheck` tell them apart.
+    Use it to find what a model makes up, where there is neither a reference nor a source. Not for sentences that
+    differ in a name or a number alone, which are alike: `selfcheck_nli` and the judge `selfcheck` tell them apart.
 
     Source: SelfCheckGPT, BERTScore variant (Manakul et al. 2023, arXiv 2303.08896).
 

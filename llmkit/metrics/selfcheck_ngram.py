@@ -31,8 +31,8 @@ class SelfcheckNgram(SelfCheck):
     out; a sample whose first answer is missing or empty is skipped.
 
     Use it to rank answers by how much of them is said once only, at no cost. The numbers depend on length and number of
-    the answers: compare runs with equal ``repeats``. Words that are merely rare look invented (`selfcheck_nli` and the
-    judge `selfcheck` read sentences).
+    the answers: compare runs with equal ``repeats``. Not for texts with rare words, which look
+    invented (`selfcheck_nli` and the judge `selfcheck` read sentences).
 
     Source: SelfCheckGPT, n-gram variant (Manakul et al. 2023, arXiv 2303.08896), whose program tokenizes with spaCy;
     here tokens are runs of word characters and single marks, in lower case.

@@ -29,8 +29,8 @@ class SelfcheckNli(SelfCheck):
     install 'llmkit[transformers]'``). A premise that is longer than the model can read makes the metric refuse, instead
     of cutting it. Failed and empty repeats are left out; a sample whose first answer is missing or empty is skipped.
 
-    Use it to find what a model makes up, where there is neither a reference nor a source. What a model gets wrong in
-    the same way each time passes.
+    Use it to find what a model makes up, where there is neither a reference nor a source. Not for what a model gets
+    wrong in the same way each time: that passes.
 
     Source: SelfCheckGPT, NLI variant (Manakul et al. 2023, arXiv 2303.08896), whose program takes the sentence first
     and the answer second, and a DeBERTa model trained on MultiNLI; the order is kept.
