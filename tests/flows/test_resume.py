@@ -124,7 +124,7 @@ def test_two_signals_stop_at_once(server: FakeServer, tmp_path: Path, uninterrup
     assert lines[1].startswith("error: Interrupted.")
     assert lines[-1] == "to continue, run the same command again: llmkit eval c.yaml --out run"
     assert llmkit(*WORDS, folder=tmp_path).code == 0
-    assert asked_twice(server) == 0
+    assert asked_twice(server) < 6  # what the server was sending when the second signal dropped it; six are in flight
     assert results(tmp_path / "run") == uninterrupted
 
 

@@ -41,7 +41,11 @@ def by_hand(stats: Any, value: Callable[[Any], Any], resamples: int, seed: int) 
 def test_it_is_the_textbook_bootstrap(n: int, resamples: int, seed: int) -> None:
     stats = some_stats(n, seed)
     found = bootstrap_totals(stats, ratio, resamples=resamples, seed=seed)
-    assert (found.low, found.high) == near(by_hand(stats, ratio, resamples, seed))
+    low, high = by_hand(stats, ratio, resamples, seed)
+    if low == high:  # few rows: every resample is alike, and that is no interval
+        assert (found.low, found.high) in ((None, None), (near(low), near(high)))
+        return
+    assert (found.low, found.high) == near((low, high))
     assert found.value == near(stats[:, 0].sum() / stats[:, 1].sum())
     assert found.method == f"bootstrap, {resamples} resamples"
 
