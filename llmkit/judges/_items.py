@@ -18,7 +18,12 @@ ITEMS_ASK = {
     "json": "Answer with a JSON object {\"items\": [...]} that holds, for each item in order, an object with 'item' "
     "(its number), 'reason' (a few words) and 'verdict' (\"yes\" or \"no\").",
 }
-_LINE = re.compile(r"^[\s>*_#`\-]*(\d+)[\s.):*_`]*\s*[:.)=]?\s*[*_`\"']*\b(yes|no)\b[*_`\"']*(.*)$", re.IGNORECASE)
+_LINE = re.compile(
+    r"^[\s>*_#`\-]*(\d+)[\s.):*_`]*\s*[:.)=]?\s*[*_`\"']*\b(yes|no)\b[*_`\"']*"
+    r"(\s*$|\s*[-–—:.,;(].*|\s+because\b.*)$",  # noqa: RUF001 - dashes models write
+    re.IGNORECASE,
+)
+"""The verdict stands alone: ``1: yes or no`` and ``1. No evidence is against it`` are none."""
 Answers = list[tuple[bool, str]]
 """For each item whether it is a yes, and the reason."""
 
@@ -68,7 +73,7 @@ def _from_lines(text: str) -> dict[int, tuple[bool, str]]:
     for line in text.splitlines():
         match = _LINE.match(line)
         if match:
-            found[int(match[1])] = (match[2].casefold() == "yes", match[3].strip(" -:.,"))
+            found[int(match[1])] = (match[2].casefold() == "yes", match[3].strip(" -–—:.,;"))  # noqa: RUF001 - dashes models write
     return found
 
 

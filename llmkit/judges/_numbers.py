@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmkit.types import TokenLogprob
+
+_LEAD = re.compile(r"[\s*_`\"'(\[]*(?:score[\s*_`]*[:=][\s*_`\"'(\[]*)?", re.IGNORECASE)
+"""What may stand before the number; in ``Out of 5: 3`` and ``-3`` the first digits are not the score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Weighed:
 
 
 def weighed(tokens: Sequence[TokenLogprob], low: int, high: int) -> Weighed | None:
-    """Return the distribution over ``low`` to ``high`` at the first token that is a number; None where there is none.
+    """Return the distribution over ``low`` to ``high`` at the number that the answer begins with; None without one.
 
     Tokens that are no number, and numbers off the scale, are left out: the mass says how much they hold. A number may
     be written in several tokens (``1``, ``0``): where the sampled answer goes that way, the continuation's own
@@ -41,7 +45,7 @@ def weighed(tokens: Sequence[TokenLogprob], low: int, high: int) -> Weighed | No
     (from which follows that a lone ``1`` is a 1), what ``1`` begins is unknown, and counted as ambiguous.
     """
     start = next((at for at, token in enumerate(tokens) if _digits(token.token)), None)
-    if start is None:
+    if start is None or not _LEAD.fullmatch("".join(token.token for token in tokens[:start])):
         return None
     shares = dict.fromkeys(range(low, high + 1), 0.0)
     merged = any(len(_digits(text)) > 1 for token in tokens[start:] for text, _ in _alternatives(token))

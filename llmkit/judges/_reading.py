@@ -28,10 +28,10 @@ def last_choice(text: str, choices: Sequence[str], *, after: str) -> str | Fault
     found = _last_line(text, after)
     if isinstance(found, Fault):
         return found
-    plain = _bare(found)
-    for choice in choices:
-        if plain.casefold() == choice.casefold():
-            return choice
+    for plain in (str, _bare, _caseless):
+        alike = [choice for choice in choices if plain(choice) == plain(found)]
+        if len(alike) == 1:
+            return alike[0]
     menu = ", ".join(choices)
     return Fault("off_menu", f"{found!r} is not on the menu: {menu}")
 
@@ -55,6 +55,8 @@ def last_number(text: str, low: float, high: float, *, after: str, whole: bool =
         two = _RANGE.fullmatch(plain)
         why = "is a range and not one number" if two else "is not a number"
         return Fault("off_form", f"{found!r} {why}")
+    if re.search(r",\d{3}$", plain):
+        return Fault("off_form", f"{found!r} can be read in two ways: write it without a comma")
     value = float(plain.replace(",", "."))
     if not low <= value <= high:
         return Fault("out_of_range", f"{value:g} is outside {low:g} to {high:g}")
@@ -87,6 +89,10 @@ def _last_line(text: str, after: str) -> str | Fault:
         if match and _bare(match[1]):
             return match[1].strip()
     return Fault("off_form", f"no line begins with {after!r}")
+
+
+def _caseless(text: str) -> str:
+    return _bare(text).casefold()
 
 
 def _bare(text: str) -> str:

@@ -51,6 +51,9 @@ class Checklist(ModelJudge):
             wrong := [name for name, weight in self.items.items() if not weight > 0]
         ):
             raise ValueError(f"the weight of '{wrong[0]}' must be above 0")
+        twice = [item for place, item in enumerate(self.items) if item in list(self.items)[:place]]
+        if twice:
+            raise ValueError(f"the item '{twice[0]}' stands there twice; a weight makes an item count for more")
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -67,16 +70,20 @@ class Checklist(ModelJudge):
         """Of the texts that are sent."""
         return digest([_SYSTEM, GUARD, ITEMS_ASK, self.items], 4)
 
-    def weights(self, sample: Sample) -> dict[str, float]:
-        """Return the items of a row with their weights, the config's first."""
+    def weights(self, sample: Sample) -> dict[str, float] | Failure:
+        """Return the items of a row with their weights, the config's first; a failure where its field is no list."""
         own = dict(self.items) if isinstance(self.items, Mapping) else dict.fromkeys(self.items, 1.0)
         listed = sample.meta.get(self.field) if self.field else None
-        texts = [listed] if isinstance(listed, str) else listed or ()
-        return {**own, **{str(text): 1.0 for text in texts if str(text) not in own}}
+        texts = [listed] if isinstance(listed, str) else listed if listed is not None else ()
+        if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+            return Failure("no_items", f"the field '{self.field}' of the row is neither a text nor a list of texts")
+        return {**own, **{text: 1.0 for text in texts if text.strip() and text not in own}}
 
     def judge(self, sample: Sample, output: Output) -> Dialogue[Judgment]:
         """Ask about every item."""
         weights = self.weights(sample)
+        if isinstance(weights, Failure):
+            return Judgment(weights)
         if not weights:
             return Judgment(Skipped("no items"))
         items = list(weights)

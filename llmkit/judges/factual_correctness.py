@@ -24,7 +24,8 @@ class FactualCorrectness(ClaimJudge):
 
     Use it to tell what an answer gets wrong from what it leaves out. Not for style or likeness.
 
-    Source: ragas (factual correctness); the prompts are our own.
+    Source: ragas (factual correctness), whose recall divides the answer's right claims by themselves and the missed
+    ones, two lists of claims in one share; the prompts are our own.
 
     Attributes:
         mode: ``f``, ``precision`` or ``recall``.

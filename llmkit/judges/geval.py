@@ -223,6 +223,9 @@ class Geval(ModelJudge):
         low, high = self.range
 
         def read(response: Response) -> float | Fault:
+            named = last_number(response.text, low, high, after="Score:", whole=True)
+            if not isinstance(named, Fault):
+                return named
             return last_number(f"Score: {response.text.strip()}", low, high, after="Score:", whole=True)
 
         return (yield from asked(chat, read, params=params, again=0, repeat=number))

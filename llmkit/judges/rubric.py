@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,8 @@ class Rubric(ChoiceJudge):
                 raise ValueError(
                     f"the level '{name}' has no score; write '{name}: 1' or '{name}: {{score: 1, means: ...}}'"
                 )
+            if not math.isfinite(score):
+                raise ValueError(f"the score of the level '{name}' is {score:g}, which is no number to average")
             extra = sorted(set(level) - {"score", "means"}) if isinstance(level, Mapping) else []
             if extra:
                 raise ValueError(f"the level '{name}' has an unknown key '{extra[0]}'; it takes score and means")

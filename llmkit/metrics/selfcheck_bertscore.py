@@ -36,7 +36,8 @@ class SelfcheckBertscore(SelfCheck):
     Use it to find what a model makes up, where there is neither a reference nor a source. Not for sentences that
     differ in a name or a number alone, which are alike: `selfcheck_nli` and the judge `selfcheck` tell them apart.
 
-    Source: SelfCheckGPT, BERTScore variant (Manakul et al. 2023, arXiv 2303.08896).
+    Source: SelfCheckGPT, BERTScore variant (Manakul et al. 2023, arXiv 2303.08896), whose program leaves sentences of
+    three tokens or fewer out of the further answers; here all count.
 
     Attributes:
         of: The metric that says how alike two sentences are, from 0 to 1: ``bertscore``, ``embedding_similarity``...

@@ -12,6 +12,7 @@ from typing import Literal
 
 from llmkit.metrics._selfcheck import Checked, SelfCheck
 from llmkit.registry import metric
+from llmkit.text.sentences import split_sentences
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _START = ""
@@ -23,9 +24,10 @@ _START = ""
 class SelfcheckNgram(SelfCheck):
     """Unlikeliness of an answer's words in an n-gram model of all answers to the question.
 
-    Formula: -log p(token | the n - 1 before it), counted over the first answer and the further ones, without smoothing
-    (the answer itself is counted, so no probability is 0); of each sentence the mean or the greatest (``by``); the mean
-    over sentences and over samples. Range 0 upwards, lower is better.
+    Formula: -log of the share of an n-gram (a token with the n - 1 before it in its sentence) among all n-grams of the
+    first answer and the further ones, without smoothing (the answer itself is counted, so no share is 0); of each
+    sentence the mean or the greatest (``by``); the mean over sentences and over samples. Range 0 upwards, lower is
+    better.
 
     Needs ``repeats`` of 2 or more (the paper takes 20) at a temperature above 0. Failed and empty repeats are left
     out; a sample whose first answer is missing or empty is skipped.
@@ -35,7 +37,8 @@ class SelfcheckNgram(SelfCheck):
     invented (`selfcheck_nli` and the judge `selfcheck` read sentences).
 
     Source: SelfCheckGPT, n-gram variant (Manakul et al. 2023, arXiv 2303.08896), whose program tokenizes with spaCy;
-    here tokens are runs of word characters and single marks, in lower case.
+    here tokens are runs of word characters and single marks, in lower case. The share is the program's: not the
+    probability given the words before, which is 1 for whatever is said only once.
 
     Attributes:
         n: Length of the n-grams; 1 looks at single words.
@@ -55,15 +58,13 @@ class SelfcheckNgram(SelfCheck):
 
     def _of(self, sentences: Sequence[str], texts: Sequence[str]) -> list[float]:
         grams: Counter[tuple[str, ...]] = Counter()
-        heads: Counter[tuple[str, ...]] = Counter()
-        for text in [*sentences, *texts]:
-            for gram in self._grams(text):
-                grams[gram] += 1
-                heads[gram[:-1]] += 1
+        for sentence in [*sentences, *(one for text in texts for one in split_sentences(text))]:
+            grams.update(self._grams(sentence))
+        total = grams.total()
         take = max if self.by == "max" else fmean
         found = []
         for sentence in sentences:
-            unlikely = [math.log(heads[gram[:-1]] / grams[gram]) for gram in self._grams(sentence)]
+            unlikely = [math.log(total / grams[gram]) for gram in self._grams(sentence)]
             found.append(float(take(unlikely)) if unlikely else 0.0)
         return found
 

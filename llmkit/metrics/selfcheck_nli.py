@@ -14,6 +14,8 @@ from llmkit.registry import metric
 
 _PAIRS = 16
 _WORDS = ("entail", "contradict")
+_PAPERS = "potsawee/deberta-v3-large-mnli"
+"""The paper's own model: entailment and contradiction, in this order."""
 
 
 @metric("selfcheck_nli")
@@ -41,7 +43,7 @@ class SelfcheckNli(SelfCheck):
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda``...
     """
 
-    model: str = "potsawee/deberta-v3-large-mnli"
+    model: str = _PAPERS
     folder: Path | None = None
     device: str = field(default="auto", metadata={"identity": False, "signature": False})
 
@@ -94,6 +96,8 @@ class SelfcheckNli(SelfCheck):
             device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
             labels = {int(place): str(label).casefold() for place, label in model.config.id2label.items()}
             places = [next((p for p, label in labels.items() if word in label), -1) for word in _WORDS]
+            if -1 in places and named == _PAPERS and len(labels) == 2:  # noqa: PLR2004 - its labels have no names
+                places = [0, 1]
             if -1 in places:
                 shown = ", ".join(labels.values())
                 message = f"the model '{named}' is no inference model: its labels are {shown}"

@@ -122,3 +122,17 @@ def test_a_schema_goes_along_where_the_endpoint_is_to_enforce_one() -> None:
     _, [request] = converse(asked(CHAT, read, schema=schema, params={"temperature": 0}), ["Grade: 1"])
     assert request.params["response_format"]["json_schema"]["schema"] == schema
     assert request.params["temperature"] == 0
+
+
+def test_labels_that_differ_in_case_or_marks_alone_are_told_apart() -> None:
+    assert last_choice("Verdict: a", ["A", "a"], after="Verdict:") == "a"
+    assert last_choice("Verdict: (a) good", ["(a) good", "b"], after="Verdict:") == "(a) good"
+    assert last_choice("Verdict: **(a) Good**", ["(a) good", "b"], after="Verdict:") == "(a) good"
+    assert isinstance(last_choice("Verdict: GOOD", ["Good", "good"], after="Verdict:"), Fault)
+
+
+def test_a_comma_before_three_digits_is_no_number() -> None:
+    found = last_number("Score: 1,000", 0, 2000, after="Score:")
+    assert isinstance(found, Fault)
+    assert "two ways" in found.message
+    assert last_number("Score: 4,5", 0, 10, after="Score:") == 4.5

@@ -78,3 +78,21 @@ def test_the_report_shows_each_items_share() -> None:
 def test_arguments_that_make_no_judge_are_one_sentence(written: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         registry.build("judges", written)
+
+
+def test_an_item_twice_and_a_field_that_is_no_list_are_refused_and_not_guessed() -> None:
+    with pytest.raises(ConfigError, match="stands there twice"):
+        registry.build("judges", {"checklist": {"items": ["a", "b", "a"]}})
+    for value in (3, {"x": 2}, ["a", None]):
+        judgment, asked = converse(Checklist(field="m").judge(Sample("q", "x", meta={"m": value}), OUTPUT), [])
+        assert judgment.stats == Failure("no_items", "the field 'm' of the row is neither a text nor a list of texts")
+        assert asked == []
+    blank, _ = converse(Checklist(field="m").judge(Sample("q", "x", meta={"m": [" "]}), OUTPUT), [])
+    assert isinstance(blank.stats, Skipped)
+
+
+@pytest.mark.parametrize("line", ["1: yes or no", "1: yes/no", "1. No evidence is against it", "1: yes and no"])
+def test_a_line_that_says_more_than_a_verdict_is_none(line: str) -> None:
+    judgment, requests = converse(Checklist(["a"]).judge(SAMPLE, OUTPUT), [line, "1: no – it does not"])  # noqa: RUF001
+    assert (judgment.stats, len(requests)) == ((0.0, 0.0), 2)
+    assert judgment.reason == "no: a - it does not"

@@ -124,3 +124,8 @@ def test_binary_menus_get_a_proportions_interval() -> None:
     assert Rubric(passes="x").binary
     assert not Rubric(levels=LEVELS).binary
     assert Rubric(levels=LEVELS).bounds == (0.0, 1.0)
+
+
+def test_a_level_without_a_finite_score_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no number to average"):
+        registry.build("judges", {"rubric": {"levels": {"good": float("nan"), "bad": 0}}})

@@ -14,7 +14,7 @@ from llmkit.errors import ConfigError, PermanentError, RequestError
 from llmkit.judges._numbers import weighed
 from llmkit.judges.geval import Geval
 from llmkit.testing import Reply, converse
-from llmkit.types import Failure, Output, Request, Response, Sample, TokenLogprob
+from llmkit.types import Failure, Output, Request, Response, Sample, Skipped, TokenLogprob
 
 SAMPLE = Sample("q", "Summarise it.", contexts=("A passage.",), references=("A summary.",))
 OUTPUT = Output("q", "An answer.")
@@ -193,3 +193,20 @@ def test_rescaled_to_a_share() -> None:
     assert judgment.stats[0] == 1.0  # type: ignore[index]
     assert Geval("fluency", rescale=True).bounds == (0.0, 1.0)
     assert Geval("fluency").bounds == (1, 3)
+
+
+@pytest.mark.parametrize("lead", ["Out of ", "-", "Between 1 and "])
+def test_digits_that_are_not_what_the_answer_begins_with_are_not_its_score(lead: str) -> None:
+    tokens = [TokenLogprob(lead, 0.0, ()), token("5", **{"5": 1.0})]
+    assert weighed(tokens, 1, 5) is None
+    for fine in ("", "\n", "**", "Score: ", "**Score:** "):
+        found = weighed([TokenLogprob(fine, 0.0, ()), token("5", **{"5": 1.0})], 1, 5)
+        assert found is not None
+        assert found.mean == 5
+
+
+def test_a_sampled_answer_may_name_what_it_is() -> None:
+    judge = Geval("coherence", steps=STEPS, probabilities="never", samples=3)
+    judgment, _ = converse(judge.judge(SAMPLE, OUTPUT), ["Score: 4", "**Score:** 4", "4"])
+    assert not isinstance(judgment.stats, (Failure, Skipped))
+    assert judgment.stats[:4] == (4.0, 0.0, 0.0, 0.0)

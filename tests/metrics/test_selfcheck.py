@@ -42,8 +42,16 @@ def test_words_that_all_answers_have_are_likely() -> None:
 
 
 def test_pairs_of_words() -> None:
-    # after the start: a in 3 of 3; after a: b in 2 of 3
-    assert value(SelfcheckNgram(n=2, by="mean"), "a b", "a b", "a c") == pytest.approx(math.log(3 / 2) / 2)
+    # start-a: 3 of 6 pairs, a-b: 2 of 6
+    expected = (math.log(6 / 3) + math.log(6 / 2)) / 2
+    assert value(SelfcheckNgram(n=2, by="mean"), "a b", "a b", "a c") == pytest.approx(expected)
+
+
+def test_what_is_said_once_only_is_unlikely_for_every_n() -> None:
+    """Given the words before it, a made-up word has probability 1; among all n-grams it does not."""
+    for n in (1, 2, 3):
+        metric = SelfcheckNgram(n=n, by="mean")
+        assert value(metric, "x y z", "a b c", "a b c") > value(metric, "a b c", "a b c", "x y z") > 0
 
 
 @given(seed=st.integers(0, 999), count=st.integers(1, 5))
