@@ -13,11 +13,12 @@ class Kind(StrEnum):
     """Configs that have a schema."""
 
     eval = "eval"
+    audit = "audit"
 
 
 def schema_command(kind: Annotated[Kind, typer.Argument(help="Which config.")] = Kind.eval) -> None:
     """Print the JSON Schema of a config, with every known metric and provider."""
-    from llmkit.config.schema import eval_schema_text
+    from llmkit.config.schema import audit_schema_text, eval_schema_text
 
-    texts = {Kind.eval: eval_schema_text}
+    texts = {Kind.eval: eval_schema_text, Kind.audit: audit_schema_text}
     sys.stdout.write(texts[kind]())

@@ -7,16 +7,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llmkit.config.load import load_eval_config, make_eval_config
+from llmkit.config.load import load_audit_config, load_eval_config, make_audit_config, make_eval_config
 
 if TYPE_CHECKING:
+    from llmkit.config.audit_config import AuditConfig
     from llmkit.config.eval_config import EvalConfig
     from llmkit.config.schema import eval_schema
 
-__all__ = ["EvalConfig", "eval_schema", "load_eval_config", "make_eval_config"]
+__all__ = [
+    "AuditConfig",
+    "EvalConfig",
+    "eval_schema",
+    "load_audit_config",
+    "load_eval_config",
+    "make_audit_config",
+    "make_eval_config",
+]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "AuditConfig":
+        from llmkit.config.audit_config import AuditConfig
+
+        return AuditConfig
     if name == "EvalConfig":
         from llmkit.config.eval_config import EvalConfig
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from llmkit import registry
 from llmkit.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
+    from llmkit.config.audit_config import AuditConfig
     from llmkit.config.eval_config import EvalConfig
     from llmkit.config.yaml_source import Document
 
@@ -37,7 +38,34 @@ def load_eval_config(path: Path, overrides: Sequence[str] = ()) -> EvalConfig:
     if document.data is None:
         hint = "it needs at least dataset, target and metrics; 'llmkit init' writes an example"
         raise ConfigError(problems=[Problem("the config is empty", file=file, hint=hint)])
-    return _checked(document, overrides, base=path.parent, source=file, name=path.stem)
+    config: EvalConfig = _checked(document, overrides, _eval_problems, base=path.parent, source=file, name=path.stem)
+    return config
+
+
+def load_audit_config(path: Path, overrides: Sequence[str] = ()) -> AuditConfig:
+    """Return the audit config that a YAML file holds, checked through and through; as `load_eval_config`."""
+    from llmkit.config.source import read_text
+    from llmkit.config.yaml_source import parse
+
+    file = str(path)
+    document = parse(read_text(path), file)
+    if document.data is None:
+        raise ConfigError(
+            problems=[Problem("the config is empty", file=file, hint="it needs dataset, judge and human")]
+        )
+    config: AuditConfig = _checked(document, overrides, _audit_problems, base=path.parent, source=file, name=path.stem)
+    return config
+
+
+def make_audit_config(
+    data: Mapping[str, Any], overrides: Sequence[str] = (), *, base: Path | None = None
+) -> AuditConfig:
+    """Return an audit config made in Python from the same keys as a file has; as `make_eval_config`."""
+    from llmkit.config.yaml_source import Document
+
+    document = Document(_listed(data))
+    config: AuditConfig = _checked(document, overrides, _audit_problems, base=base or Path(), source="", name="audit")
+    return config
 
 
 def make_eval_config(data: Mapping[str, Any], overrides: Sequence[str] = (), *, base: Path | None = None) -> EvalConfig:
@@ -48,7 +76,9 @@ def make_eval_config(data: Mapping[str, Any], overrides: Sequence[str] = (), *, 
     """
     from llmkit.config.yaml_source import Document
 
-    return _checked(Document(_listed(data)), overrides, base=base or Path(), source="", name="eval")
+    document = Document(_listed(data))
+    config: EvalConfig = _checked(document, overrides, _eval_problems, base=base or Path(), source="", name="eval")
+    return config
 
 
 def _listed(value: Any) -> Any:
@@ -60,9 +90,16 @@ def _listed(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _checked(document: Document, overrides: Sequence[str], *, base: Path, source: str, name: str) -> EvalConfig:
+def _checked(
+    document: Document,
+    overrides: Sequence[str],
+    check: Callable[[dict[str, Any], Path], tuple[Any, list[Problem]]],
+    *,
+    base: Path,
+    source: str,
+    name: str,
+) -> Any:
     from llmkit.config.overrides import override
-    from llmkit.config.problems import model_problems
     from llmkit.config.source import without_secrets
 
     if not isinstance(document.data, dict):
@@ -75,13 +112,35 @@ def _checked(document: Document, overrides: Sequence[str], *, base: Path, source
     # A key with nothing under it means its default, so that commenting out a whole section works.
     data = {key: value for key, value in data.items() if value is not None}
     data.setdefault("name", _as_name(name))
-    config, found = model_problems(data)
-    problems += [*found, *_plugin_problems(data, base)]
+    config, found = check(data, base)
+    problems += found
     problems = [_placed(problem, document, places, source) for problem in _without_echoes(problems, secrets)]
     if problems or config is None:
         raise ConfigError(problems=sorted(problems, key=lambda p: (p.file.startswith("--set"), p.file, p.line)))
     config._base, config._source, config._document = base, source, document  # noqa: SLF001 - set once, while loading
     return config
+
+
+def _eval_problems(data: dict[str, Any], base: Path) -> tuple[EvalConfig | None, list[Problem]]:
+    from llmkit.config.problems import model_problems
+
+    config, found = model_problems(data)
+    return config, [*found, *_plugin_problems(data, base)]
+
+
+def _audit_problems(data: dict[str, Any], base: Path) -> tuple[AuditConfig | None, list[Problem]]:
+    from llmkit.config.problems import audit_problems
+
+    config, found = audit_problems(data)
+    broken = _plugin_file_problems(data, base)
+    if broken:
+        return config, [*found, *broken]
+    judge = data.get("judge")
+    if isinstance(judge, str) or (isinstance(judge, dict) and "field" not in judge):
+        found += registry.check("judges", judge, key="judge")
+    if isinstance(data.get("judge_model"), (str, dict)):
+        found += registry.check("providers", data["judge_model"], key="judge_model")
+    return config, found
 
 
 def _kind(value: Any) -> str:
@@ -106,13 +165,9 @@ def _without_echoes(problems: list[Problem], secrets: list[str]) -> list[Problem
 
 def _plugin_problems(data: dict[str, Any], base: Path) -> list[Problem]:
     """Return what is wrong with plug-in files and specs."""
-    files = data.get("plugins", [])
-    if isinstance(files, list) and all(isinstance(file, str) and file for file in files):
-        try:
-            registry.load_plugins(base / Path(file).expanduser() for file in files)
-        except ConfigError as error:
-            # What a broken file would have registered is unknown, so names cannot be judged.
-            return list(error.problems)
+    broken = _plugin_file_problems(data, base)
+    if broken:
+        return broken
     problems: list[Problem] = []
     if isinstance(data.get("target"), (str, dict)):
         problems += registry.check("providers", data["target"], key="target")
@@ -123,6 +178,17 @@ def _plugin_problems(data: dict[str, Any], base: Path) -> list[Problem]:
     problems += _listed_problems(data, "judges")
     problems += _listed_problems(data, "perturb", "perturbations")
     return problems
+
+
+def _plugin_file_problems(data: Mapping[str, Any], base: Path) -> list[Problem]:
+    """Import plug-in files; what a broken one would have registered is unknown, so names cannot be judged then."""
+    files = data.get("plugins", [])
+    if isinstance(files, list) and all(isinstance(file, str) and file for file in files):
+        try:
+            registry.load_plugins(base / Path(file).expanduser() for file in files)
+        except ConfigError as error:
+            return list(error.problems)
+    return []
 
 
 def _listed_problems(data: Mapping[str, Any], key: str, kind: str = "") -> list[Problem]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from llmkit import registry
+from llmkit.config import audit_config, gate, human
 from llmkit.config import eval_config as models
-from llmkit.config import gate
+from llmkit.config.audit_config import AuditConfig
 from llmkit.config.ensemble import Ensemble
 from llmkit.config.eval_config import EvalConfig
 from llmkit.config.yaml_source import join
@@ -29,6 +31,16 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 }
 """Last name of a key path -> what lies under it. Names are unique; under ``fields`` any name holds a `Cut`."""
 
+_AUDIT_SECTIONS: dict[str, type[BaseModel]] = {
+    **{name: _SECTIONS[name] for name in ("dataset", "sample", "engine")},
+    "": AuditConfig,
+    "judge": audit_config.Recorded,
+    "human": human.Human,
+    "probes": audit_config.Probes,
+    **dict.fromkeys(audit_config.GATED, audit_config.Bound),
+}
+"""The same for an audit's config."""
+
 _EXPECTED = {
     "prompt": "a text, or a list of messages with role and content",
     "engine.cache": "true, false, or the path of the cache file",
@@ -40,6 +52,10 @@ _MISSING = {
     "target": "write target: recorded, or target: {openai: {model: gpt-4o-mini}}",
     "members": "write members: {small: {openai: {model: gpt-4o-mini}}, old: {run: runs/old-run}}",
     "metrics": "write metrics: [exact_match]; 'llmkit list metrics' shows all",
+}
+_AUDIT_MISSING = {
+    "judge": "write judge: {field: judge_score} for recorded verdicts, or a judge such as judge: grade",
+    "human": "write human: human_score, or human: {file: labels.csv}",
 }
 _NOTHING = models.NOTHING
 
@@ -62,6 +78,15 @@ def model_problems(data: dict[str, Any]) -> tuple[EvalConfig | None, list[Proble
     if own_rows:  # what is wrong with the rows is said once, at 'dataset'
         errors = [(path, entry) for path, entry in errors if not _within(path, "few_shot.from")]
     return (None if errors else config), list(_problems(errors))
+
+
+def audit_problems(data: dict[str, Any]) -> tuple[AuditConfig | None, list[Problem]]:
+    """Return the audit config, or None and everything that is wrong with ``data`` except its plug-in specs."""
+    try:
+        return AuditConfig.model_validate(data), []
+    except ValidationError as error:
+        errors = [(_path(entry["loc"], data, entry["type"]), dict(entry)) for entry in error.errors(include_url=False)]
+    return None, list(_problems(errors, _AUDIT_SECTIONS, _MISSING | _AUDIT_MISSING))
 
 
 def _with_nothing_to_score(
@@ -88,8 +113,12 @@ def _path(loc: Iterable[Any], data: Any, kind: str) -> str:
     return path
 
 
-def _problems(errors: list[tuple[str, dict[str, Any]]]) -> Iterable[Problem]:
-    unknown = {path: _unknown(path) for path, entry in errors if entry["type"] == "extra_forbidden"}
+def _problems(
+    errors: list[tuple[str, dict[str, Any]]],
+    sections: Mapping[str, type[BaseModel]] = MappingProxyType(_SECTIONS),
+    missing: Mapping[str, str] = MappingProxyType(_MISSING),
+) -> Iterable[Problem]:
+    unknown = {path: _unknown(path, sections) for path, entry in errors if entry["type"] == "extra_forbidden"}
     said: set[str] = set()
     for path, entry in errors:
         # What is wrong inside a value says more than that the value fits no other spelling either.
@@ -103,7 +132,7 @@ def _problems(errors: list[tuple[str, dict[str, Any]]]) -> Iterable[Problem]:
             yield _wrong(path, entry)
         # A misspelt key is one mistake, not an unknown key and a missing one.
         elif not any(f"'{_last(path)}'?" in problem.hint for problem in unknown.values()):
-            yield _absent(path)
+            yield _absent(path, missing)
 
 
 def _within(path: str, outer: str) -> bool:
@@ -114,15 +143,15 @@ def _last(path: str) -> str:
     return re.split(r"[.\[]", path)[-1]
 
 
-def _section(path: str) -> tuple[type[BaseModel], str]:
+def _section(path: str, sections: Mapping[str, type[BaseModel]]) -> tuple[type[BaseModel], str]:
     """Return what lies at the parent of ``path``, and the parent's path."""
     parent = path.removesuffix(_last(path)).rstrip(".")
     named = [part for part in re.sub(r"\[[0-9]+\]", "", parent).split(".") if part]
-    if named[:1] == ["gate"]:
+    if named[:1] == ["gate"] and sections[""] is EvalConfig:
         return _gate_section(named[1:]), parent
     if len(named) > 1 and named[-2] == "fields":
         return models.Cut, parent
-    return _SECTIONS[named[-1] if named else ""], parent
+    return sections[named[-1] if named else ""], parent
 
 
 def _gate_section(below: list[str]) -> type[BaseModel]:
@@ -135,18 +164,18 @@ def _gate_section(below: list[str]) -> type[BaseModel]:
     return own.get(below[0], gate.Rule)
 
 
-def _unknown(path: str) -> Problem:
-    section, parent = _section(path)
+def _unknown(path: str, sections: Mapping[str, type[BaseModel]]) -> Problem:
+    section, parent = _section(path, sections)
     known = [field.alias or name for name, field in section.model_fields.items()]
     name = _last(path)
     inside = f" in '{parent}'" if parent else ""
     return Problem(f"unknown key '{name}'{inside}", key=path, hint=registry.did_you_mean(name, known, n=1))
 
 
-def _absent(path: str) -> Problem:
+def _absent(path: str, missing: Mapping[str, str]) -> Problem:
     name = _last(path)
     message = f"{_NOTHING}: the key 'metrics' is missing" if path == "metrics" else f"the key '{name}' is missing"
-    return Problem(message, key=path, hint=_MISSING.get(path, ""))
+    return Problem(message, key=path, hint=missing.get(path, ""))
 
 
 def _wrong(path: str, entry: dict[str, Any]) -> Problem:

@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from llmkit import registry
+from llmkit.config import audit_config as audit
 from llmkit.config import eval_config as models
-from llmkit.config import gate
+from llmkit.config import gate, human
 from llmkit.config.ensemble import Ensemble
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -73,6 +74,50 @@ def eval_schema() -> dict[str, Any]:
             **{name: definition for definitions in plug_ins.values() for name, definition in definitions.items()},
         },
     }
+
+
+def audit_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of audit configs."""
+    plug_ins = {kind: _plug_ins(kind) for kind in ("judges", "providers")}
+    schema = _section(audit.AuditConfig)
+    properties = {
+        key: value if key in schema["required"] else _nullable(value) for key, value in schema["properties"].items()
+    }
+    recorded = _section(audit.Recorded)
+    labels = _section(human.Human)
+    properties["gate"] = {
+        **{word: properties["gate"][word] for word in ("description",)},
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "properties": {name: _section(audit.Bound) for name in audit.GATED},
+    }
+    properties["probes"] = _nullable({**_section(audit.Probes), "description": properties["probes"]["description"]})
+    about = properties["human"]["description"]
+    properties["human"] = {"description": about, "anyOf": [_TEXT, _TEXTS, labels]}
+    about = properties["judge"]["description"]
+    named = {"description": about, "anyOf": [recorded, _ref("judges")]}
+    loose = {"description": about, "anyOf": [recorded, _ref("any")]}
+    del properties["judge"], properties["judge_model"]
+    schema["properties"] = {**properties, "judge": {"description": about}, "judge_model": {"description": _MODEL}}
+    strict = {"judge": named, "judge_model": _nullable(_ref("providers"))}
+    free = {"judge": loose, "judge_model": _nullable(_ref("any"))}
+    return {
+        "$schema": DRAFT,
+        "title": "llmkit audit config",
+        **schema,
+        "if": {"required": ["plugins"]},
+        "then": {"properties": {key: {"anyOf": [strict[key], free[key]]} for key in strict}},
+        "else": {"properties": strict},
+        "$defs": {
+            "any": {"type": ["string", "object"], "minProperties": 1, "maxProperties": 1},
+            **{name: definition for definitions in plug_ins.values() for name, definition in definitions.items()},
+        },
+    }
+
+
+def audit_schema_text() -> str:
+    """Return `audit_schema` as the text of ``configs/schema/audit.schema.json``."""
+    return json.dumps(audit_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 def eval_schema_text() -> str:
@@ -138,6 +183,7 @@ def _gate_parts() -> dict[str, Any]:
     }
 
 
+_MODEL = "The model that the judge asks where it names none: a provider, as a target."
 _TEXT: dict[str, Any] = {"type": "string"}
 _TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT}
 _OWN: dict[str, Callable[[], dict[str, Any]]] = {
@@ -164,6 +210,10 @@ _OWN: dict[str, Callable[[], dict[str, Any]]] = {
     "judge_model": lambda: {"type": ["string", "object"]},
     "metrics": lambda: {"type": "array"},
     "judges": lambda: {"type": "array"},
+    "judge": lambda: {"type": ["string", "object"]},
+    "human": lambda: {"type": ["string", "array", "object"]},
+    "probes": lambda: {"type": "object"},
+    "values": lambda: {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
     "perturb": lambda: {"type": "array"},
 }
 

@@ -50,7 +50,7 @@ def last_manifest(manifest: Mapping[str, Any], *, usage: Mapping[str, Any], seco
         "finished": now(),
         "seconds": round(seconds, 3),
         "usage": dict(usage),
-        "versions": _versions(),
+        "versions": versions(),
     }
 
 
@@ -59,7 +59,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     """Return the versions of the packages that this process really loaded."""
     loaded = {name: getattr(sys.modules[name], "__version__", "") for name in _PACKAGES if name in sys.modules}
     return {"python": platform.python_version(), **{name: str(version) for name, version in loaded.items() if version}}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from llmkit import registry
-from llmkit.config import EvalConfig
+from llmkit.config import AuditConfig, EvalConfig
 from llmkit.errors import ConfigError, DataError, LlmkitError, Problem
 from llmkit.flows.judging import OPPONENT, Model, Seat
 from llmkit.hashing import digest
@@ -66,7 +66,14 @@ def seated(cfg: EvalConfig, problems: list[Problem], *, taken: Collection[str] =
     return seats
 
 
-def _seat(cfg: EvalConfig, written: Any, key: str, models: dict[str, Model], problems: list[Problem]) -> Seat | None:
+def seated_alone(cfg: AuditConfig, problems: list[Problem]) -> Seat | None:
+    """Return the seat of the one judge of an audit; what is wrong goes to ``problems``."""
+    return _seat(cfg, cfg.judge, "judge", {}, problems)
+
+
+def _seat(
+    cfg: EvalConfig | AuditConfig, written: Any, key: str, models: dict[str, Model], problems: list[Problem]
+) -> Seat | None:
     try:
         judge, name = registry.build("judges", written, base=cfg.base, key=key)
     except ConfigError as error:
@@ -89,7 +96,9 @@ def _seat(cfg: EvalConfig, written: Any, key: str, models: dict[str, Model], pro
     return Seat(own, judge, model, embedder, opponents=_opponents(judge, key, problems), code=_code(judge))
 
 
-def _model(cfg: EvalConfig, written: Any, key: str, models: dict[str, Model], problems: list[Problem]) -> Model | None:
+def _model(
+    cfg: EvalConfig | AuditConfig, written: Any, key: str, models: dict[str, Model], problems: list[Problem]
+) -> Model | None:
     """Return the model that a spec names; one spec is one model, however many judges ask it."""
     if written is None:
         written = cfg.judge_model
@@ -165,7 +174,7 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "blake2b").hexdigest()[:32]
 
 
-def check_judges(cfg: EvalConfig, seats: Iterable[Seat]) -> None:
+def check_judges(cfg: EvalConfig | AuditConfig, seats: Iterable[Seat], key: str = "judges[{position}]") -> None:
     """Let every judge's model find its key and its address, so that a missing one is known before anything is asked."""
     for position, seat in enumerate(seats):
         for model in seat.models():
@@ -174,8 +183,8 @@ def check_judges(cfg: EvalConfig, seats: Iterable[Seat]) -> None:
                 if check is not None:
                     check()
             except ConfigError as error:
-                key = f"judges[{position}]"
-                raised = [dataclasses.replace(p, key=p.key or key) for p in error.problems or (Problem(str(error)),)]
+                place = key.format(position=position)
+                raised = [dataclasses.replace(p, key=p.key or place) for p in error.problems or (Problem(str(error)),)]
                 raise ConfigError(problems=[cfg.placed(problem) for problem in raised]) from error
 
 

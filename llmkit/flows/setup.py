@@ -10,6 +10,7 @@ from typing import Any
 
 from llmkit import registry
 from llmkit.config import EvalConfig, load_eval_config
+from llmkit.config.eval_config import EngineConfig
 from llmkit.datasets import Census, FewShot, census, few_shot, open_dataset
 from llmkit.engine import PriceBook, Settings
 from llmkit.errors import ConfigError, DataError, Problem, UsageError
@@ -138,7 +139,7 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
     _check_target(cfg, target)
     check_judges(cfg, seats)
     dataset = open_dataset(cfg.dataset_source, base=cfg.base)
-    settings = _settings(cfg)
+    settings = engine_settings(cfg.engine)
     for asked in (*each_asked(target), *(model.provider for seat in seats for model in seat.models())):
         _check_price(cfg, asked, prices, settings)
     counted = census(dataset, fields_needed=_fields_needed(cfg, template))
@@ -230,8 +231,8 @@ def _prompt(cfg: EvalConfig) -> Any:
     return written if written is None or isinstance(written, str) else [message.model_dump() for message in written]
 
 
-def _settings(cfg: EvalConfig) -> Settings:
-    wanted = cfg.engine
+def engine_settings(wanted: EngineConfig) -> Settings:
+    """Return what a config says about sending requests, as the engine takes it."""
     return Settings(
         max_concurrency=wanted.max_concurrency,
         timeout=wanted.timeout,
