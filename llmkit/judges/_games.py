@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,20 +92,23 @@ def by_logprob(chat: Sequence[Message], params: dict[str, Any]) -> Dialogue[Game
     if not response.logprobs:
         message = "the endpoint gave no log-probabilities; write 'verdict: three_class', or ask a model that gives them"
         return Failure("no_logprobs", message)
-    a, b = _mass(response.logprobs[0])
+    a, b = masses(response.logprobs[0])
     if a + b == 0:
         return Failure("off_menu", f"neither A nor B is among the likely answers; the judge said: {response.text!r}")
     return Game(a / (a + b), reason=f"P(A) {a:.4g}, P(B) {b:.4g}")
 
 
-def _mass(first: TokenLogprob) -> tuple[float, float]:
-    """Return the probabilities of the two letters, whatever spaces and marks their tokens carry."""
-    mass = {"A": 0.0, "B": 0.0}
+def masses(first: TokenLogprob, labels: tuple[str, str] = ("A", "B")) -> tuple[float, float]:
+    """Return the probabilities of two labels at an answer's first token, with or without a space before them.
+
+    A label that is not among the alternatives has none, as in AlpacaEval's ``logprob_parser``.
+    """
+    mass = dict.fromkeys(labels, 0.0)
     for token, logprob in first.top or ((first.token, first.logprob),):
-        letter = re.sub(r"[^A-Za-z]", "", token)
+        letter = token.strip().strip("▁Ġ")  # the marks of a space in the tokens of open models
         if letter in mass:
             mass[letter] += math.exp(logprob)
-    return mass["A"], mass["B"]
+    return mass[labels[0]], mass[labels[1]]
 
 
 def _schema(properties: dict[str, Any]) -> dict[str, Any]:
