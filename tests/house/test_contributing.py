@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from tests import fakejudges
 from tests.docs.blocks import ROOT, blocks
+from tests.fakeserver import FakeServer
 
 
 def test_the_metric_of_contributing_scores_explains_itself_and_is_signed(tmp_path: Path) -> None:
@@ -33,6 +37,40 @@ def test_the_metric_of_contributing_scores_explains_itself_and_is_signed(tmp_pat
     explained = run(tmp_path, "list", "metrics", "starts_with", "--plugin", "starts_with.py")
     assert "Share of answers that begin with a reference." in explained
     assert "ignore_case: bool = true  Whether case is ignored." in explained
+
+
+def said(body: Mapping[str, Any]) -> str:
+    """Answer both judges by the words of the answer."""
+    material = fakejudges.fenced(body)
+    answer = material.get("answer", material.get("output", ""))
+    if "polite, curt, rude" in fakejudges.text_of(body):
+        return f"Weighed.\nVerdict: {'polite' if 'sorry' in answer else 'curt'}"
+    return f"Verdict: {'yes' if 'sorry' in answer else 'no'}"
+
+
+def test_the_judges_of_contributing_score_over_http(tmp_path: Path) -> None:
+    [config] = [b for b in blocks(ROOT / "CONTRIBUTING.md", "yaml") if "judge-in-yaml" in b.body]
+    [program] = [b for b in blocks(ROOT / "CONTRIBUTING.md", "python") if "apologises" in b.body]
+    (tmp_path / "apologises.py").write_text(program.body)
+    rows = [
+        {"id": "a", "input": "My room was cold.", "output": "We are sorry.", "complaint": True},
+        {"id": "b", "input": "My bed was hard.", "output": "It is not.", "complaint": True},
+        {"id": "c", "input": "When is breakfast?", "output": "At seven, sorry.", "complaint": False},
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with FakeServer(answer=said) as server:
+        model = f"openai: {{model: fake, base_url: '{server.base_url}'}}"
+        shown = config.body.replace("openai(model=gpt-4o-mini)", f"{{{model}}}")
+        assert shown != config.body
+        mine = "  - apologises\n  - apologises: {only: complaint, name: due}\n"
+        (tmp_path / "eval.yaml").write_text(f"plugins: [apologises.py]\n{shown}{mine}")
+        scores = json.loads(run(tmp_path, "eval", "eval.yaml", "--no-cache", "--format", "json", "-q"))["scores"]
+    assert scores["polite"]["value"] == (1 + 0.5 + 1) / 3
+    assert scores["apologises"]["value"] == 2 / 3
+    assert (scores["due"]["value"], scores["due"]["skipped"]) == (0.5, 1)
+    assert scores["due"]["method"] == "wilson"
+    explained = run(tmp_path, "list", "judges", "apologises", "--plugin", "apologises.py")
+    assert "Share of answers that apologise." in explained
 
 
 def run(folder: Path, *words: str) -> str:
