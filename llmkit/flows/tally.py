@@ -95,7 +95,7 @@ class Tally:
         stats = judgment.stats
         if isinstance(stats, Failure):
             return self._unscored(
-                output, "error", f"{stats.kind}: {stats.message}", counted=f"no verdict: {stats.kind}"
+                output, "error", f"{stats.kind}: {stats.message}", counted=f"{self.name} gave no verdict: {stats.kind}"
             )
         score = self._count(row, sample, output, stats)
         return replace(score, reason=judgment.reason) if judgment.reason and score.status == "ok" else score

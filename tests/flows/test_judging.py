@@ -99,7 +99,7 @@ def test_verdicts_out_of_form_are_errors_with_the_raw_text_and_fail_the_coverage
     assert done.code == 3
     grade = done.json["scores"]["grade"]
     assert (grade["n"], grade["errors"], grade["coverage"]) == (9, 1, 0.9)
-    assert grade["faults"] == {"no verdict: off_form": 1}
+    assert grade["faults"] == {"grade gave no verdict: off_form": 1}
     [row] = [row for row in read_rows(tmp_path / "run" / "scores.jsonl") if row.get("status") == "error"]
     assert "I'd rather not." in row["reason"]
     assert "value" not in row
