@@ -89,6 +89,18 @@ def audit_problems(data: dict[str, Any]) -> tuple[AuditConfig | None, list[Probl
     return None, list(_problems(errors, _AUDIT_SECTIONS, _MISSING | _AUDIT_MISSING))
 
 
+def gate_problems(data: Any) -> tuple[gate.Gate | None, list[Problem]]:
+    """Return a gate that stands in a file of its own, or None and everything that is wrong; keys begin with gate."""
+    try:
+        return gate.Gate.model_validate(data), []
+    except ValidationError as error:
+        errors = [
+            (_path(("gate", *entry["loc"]), {"gate": data}, entry["type"]), dict(entry))
+            for entry in error.errors(include_url=False)
+        ]
+    return None, list(_problems(errors))
+
+
 def _with_nothing_to_score(
     data: dict[str, Any], errors: list[tuple[str, dict[str, Any]]]
 ) -> list[tuple[str, dict[str, Any]]]:

@@ -224,6 +224,8 @@ class _Comparing:
     ) -> dict[Place, PairedResult | str]:
         plain = [name for name in scorers if self.described[name]["kind"] != "mean"]
         built = self.settings.scorers(plain)
+        for name, metric in built.items():
+            pairs.base.columns[name].value_samples(metric)
         tests = len(scorers) * (1 + len(masks))
         found: dict[Place, PairedResult | str] = {}
         for part, only in (("", ""), None), *masks.items():

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from llmkit import registry
 from llmkit.config.gate import Gate
+from llmkit.config.problems import gate_problems
 from llmkit.config.yaml_source import parse
 from llmkit.errors import ConfigError, Problem, UsageError
 from llmkit.flows.run_rows import run_rows
@@ -79,19 +77,18 @@ def load_gate(path: Path) -> Gate:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
     data = document.data
-    if isinstance(data, Mapping) and "gate" in data:
-        data = data["gate"]
-    if not isinstance(data, Mapping):
+    inside = isinstance(data, Mapping) and "gate" in data
+    rules = data["gate"] if inside else data
+    if not isinstance(rules, Mapping):
+        hint = "all: {max_drop: 0.02}"
+        raise ConfigError(problems=[Problem("a gate is a mapping of rules", file=str(path), hint=hint)])
+    found, problems = gate_problems(rules)
+    if found is None:
+        keys = [problem.key if inside else problem.key.removeprefix("gate.") for problem in problems]
         raise ConfigError(
-            problems=[Problem("a gate is a mapping of rules", file=str(path), hint="all: {max_drop: 0.02}")]
+            problems=[
+                dataclasses.replace(problem, file=str(path), key=key, line=document.line(key))
+                for problem, key in zip(problems, keys, strict=True)
+            ]
         )
-    try:
-        return Gate.model_validate(data)
-    except ValidationError as error:
-        raise ConfigError(problems=[*_problems(error, str(path))]) from error
-
-
-def _problems(error: ValidationError, file: str) -> Iterator[Problem]:
-    for entry in error.errors(include_url=False):
-        key = ".".join(str(part) for part in entry["loc"] if part != "scorers")
-        yield Problem(registry.sentence(dict(entry)), file=file, key=key)
+    return found

@@ -81,6 +81,19 @@ class Column:
         """The first statistic of each score: for a mean, the score itself."""
         return np.array(self._columns[0] if self._columns else [], dtype=np.float64)
 
+    def value_samples(self, metric: Any) -> None:
+        """Give each sample its own score where only the statistics were kept, as in a baseline file."""
+        values = np.frombuffer(self._values, dtype=np.float64) if self._values else np.empty(0)
+        if not len(values) or not np.isnan(values).all():
+            return
+        words = [list(known) for known in self._words]
+        found = array("d")
+        for row in zip(*self._columns, strict=True):
+            stats = [known[int(item)] if known else item for known, item in zip(words, row, strict=True)]
+            value = metric.sample_value(stats)
+            found.append(nan if value is None else value)
+        self._values = found
+
     def matrix(self, chosen: Codes) -> Floats:
         """Return the statistics at the chosen places, shape (chosen, statistics)."""
         return np.stack([np.frombuffer(column, dtype=np.float64)[chosen] for column in self._columns], axis=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from llmkit import Options, run_eval
 from llmkit.config.gate import Gate
 from llmkit.errors import ConfigError, DataError, NotComparableError, UsageError
 from llmkit.flows.compare import compare_runs
-from llmkit.flows.compare_files import comparison_files, comparison_json
+from llmkit.flows.compare_files import comparison_files, comparison_json, load_gate
 from llmkit.report.comparison import LONGEST, MARKER, comparison_markdown
 from llmkit.store import baseline_text, open_baseline, write_baseline
 from llmkit.types import Comparison, Run
@@ -220,8 +221,8 @@ def test_a_baseline_file_gates_as_the_run_itself_does(make: Make, tmp_path: Path
     kept = open_baseline(tmp_path / "base.json")
     through, direct = compare_runs(kept, candidate), compare_runs(base, candidate)
     assert through.metrics["exact_match"] == direct.metrics["exact_match"]
-    assert through.metrics["bleu"]["difference"] == direct.metrics["bleu"]["difference"]
-    assert through.metrics["f1"]["difference"] == direct.metrics["f1"]["difference"]
+    assert through.metrics["bleu"] == direct.metrics["bleu"]
+    assert through.metrics["f1"] == direct.metrics["f1"]
     assert (through.verdict, through.exit_code, through.changed) == (direct.verdict, direct.exit_code, direct.changed)
     assert "no idea" not in (tmp_path / "base.json").read_text().replace("no idea at all today", "")
     assert "say the number" not in (tmp_path / "base.json").read_text()
@@ -330,3 +331,75 @@ def test_what_strangers_wrote_is_shown_as_text() -> None:
     text = comparison_markdown(found)
     assert "<img" not in text
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("all: {max_drop: 0.1}", None),
+        ("gate: {all: {max_drop: 0.1}}", None),
+        ("exact_match: {mn: 1}", "exact_match.mn: unknown key 'mn' in 'gate.exact_match' (did you mean 'min'?)"),
+        ("all: {max_drop: -1}", "all.max_drop: must be at least 0, got -1"),
+        ("coverage: 1", "coverage: expected a mapping"),
+        ("- a", "a gate is a mapping of rules"),
+        ("{", "gate.yaml"),
+    ],
+)
+def test_a_gate_in_a_file_of_its_own(tmp_path: Path, text: str, said: str | None) -> None:
+    path = tmp_path / "gate.yaml"
+    path.write_text(text)
+    if said is None:
+        assert load_gate(path).names_drops
+        return
+    with pytest.raises(ConfigError) as caught:
+        load_gate(path)
+    assert said in str(caught.value)
+    assert "gate.yaml" in str(caught.value)
+
+
+def bare_run(folder: Path, scores: dict[str, list[float]]) -> Path:
+    """Write a run folder with nothing but what a comparison reads."""
+    folder.mkdir()
+    count = len(next(iter(scores.values())))
+    entries = {
+        name: {
+            **dict.fromkeys(("value", "low", "high"), 0.5), "n": count, "unit": "", "higher_is_better": True,
+            "kind": "mean", "binary": set(values) <= {0.0, 1.0}, "bounds": [0.0, 1.0], "coverage": 1.0,
+        }
+        for name, values in scores.items()
+    }  # fmt: skip
+    lines = [
+        {"sample_id": str(n), "scorer": name, "value": value, "stats": [value]}
+        for name, values in scores.items()
+        for n, value in enumerate(values)
+    ]
+    samples = [{"id": str(n), "digest": f"d{n}", "input": "q"} for n in range(count)]
+    summary = {"name": "t", "rows": count, "repeats": 1, "coverage": 1.0, "scores": entries, "slices": {}}
+    conditions = {"dataset": "d", "scorers": dict.fromkeys(scores, "s"), "repeats": 1, "cluster": None}
+    manifest = {"format": 1, "status": "complete", "name": "t", "conditions": conditions, "repeats": 1}
+    (folder / "samples.jsonl").write_text("".join(json.dumps(one) + "\n" for one in samples))
+    (folder / "scores.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    (folder / "summary.json").write_text(json.dumps(summary))
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "config.yaml").write_text("{}\n")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [50, 300])
+def test_a_system_compared_with_itself_seldom_fails_through_the_whole_command(tmp_path: Path, count: int) -> None:
+    rng = random.Random(count)
+    rounds, failed = 300, 0
+    for number in range(rounds):
+        hard = [rng.betavariate(2, 1) for _ in range(count)]
+
+        def asked(hard: list[float] = hard) -> dict[str, list[float]]:
+            return {
+                "yes": [float(rng.random() < p) for p in hard],
+                "graded": [min(1.0, max(0.0, rng.gauss(p, 0.2))) for p in hard],
+                "rare": [float(rng.random() < p / 10) for p in hard],
+            }
+
+        runs = [bare_run(tmp_path / f"{side}{number}", asked()) for side in "ab"]
+        failed += compare_runs(*runs).exit_code == 1
+    assert failed <= 0.05 * rounds, f"{failed} of {rounds}"
