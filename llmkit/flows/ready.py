@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -44,11 +45,12 @@ def ready(setup: Setup, options: Options) -> Setup:
 
 async def _prepare(bench: Bench, waiting: list[Seat], files: dict[Path, str]) -> None:
     try:
-        for seat in waiting:
-            try:
-                found = await bench.prepare(seat)
-            except RequestError as error:
-                raise InfrastructureError(f"the judge '{seat.name}' could not be prepared: {error}") from error
+        every = await asyncio.gather(*(bench.prepare(seat) for seat in waiting), return_exceptions=True)
+        for seat, found in zip(waiting, every, strict=True):
+            if isinstance(found, RequestError):
+                raise InfrastructureError(f"the judge '{seat.name}' could not be prepared: {found}") from found
+            if isinstance(found, BaseException):
+                raise found
             files.update({Path(file): text for file, text in found.items() if Path(file) not in files})
     finally:
         await bench.aclose()

@@ -21,6 +21,7 @@ BENCHMARKS = {
     "bench_compare.py": ["--quick"],
     "bench_corrected.py": ["--quick"],
     "bench_engine.py": ["--quick", "--no-peers"],
+    "bench_judges.py": ["--quick", "--no-peers"],
     "bench_memory.py": ["--quick"],
     "bench_moverscore.py": ["--quick"],
     "bench_pairs.py": ["--quick"],

@@ -104,8 +104,8 @@ def _choice(answer: Answer, body: Mapping[str, Any], index: int) -> dict[str, An
     else:
         message |= answer
         finish = message.pop("finish_reason", "tool_calls" if message.get("tool_calls") else "stop")
-    logprobs = None
-    if body.get("logprobs"):
+    logprobs = message.pop("logprobs", None)
+    if body.get("logprobs") and logprobs is None:
         content = [_chat_logprob(token, body.get("top_logprobs") or 0) for token in tokens_of(message["content"] or "")]
         logprobs = {"content": content, "refusal": None}
     return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": finish}

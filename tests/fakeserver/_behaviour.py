@@ -126,7 +126,7 @@ class Behaviour:
         jitter: Up to this many seconds more, by a seeded draw.
         answer: ``echo`` gives back the last user message; any other text is the answer to everything; a function
             gets the request's body and returns the text, or a chat message (with ``tool_calls``, or with
-            ``finish_reason``, which moves to the choice).
+            ``finish_reason`` or ``logprobs``, which move to the choice).
         answers: Canned answers by question: the last user message itself, or a part of it (the longest one wins).
         faults: Share of requests that fail, by fault: ``{"429": 0.05}``. The draw is seeded by prompt and attempt,
             so it does not depend on the order in which requests arrive.

@@ -275,3 +275,17 @@ def test_a_judge_that_prefers_what_is_long_is_seen_through(tmp_path: Path, serve
     assert rates["value"] > 0.6
     assert abs(rates["length_controlled"]["value"] - 0.5) < abs(rates["value"] - 0.5)
     assert rates["length_controlled"]["low"] < 0.5 < rates["length_controlled"]["high"]
+
+
+def test_the_demonstration_runs_without_a_key_and_tells_right_from_wrong(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    env = {"OPENAI_API_KEY": ""}
+    asked = ("eval", root / "configs" / "judged.yaml", "--no-cache", "--format", "json")
+    done = llmkit(*asked, "--out", "run", folder=tmp_path, env=env)
+    assert done.code == 0, done.err
+    scores = done.json["scores"]
+    assert {name: entry["errors"] for name, entry in scores.items()} == {"agrees": 0, "faithfulness": 0}
+    assert scores["faithfulness"]["value"] == 1.0, "extracts are faithful"
+    echoed = llmkit(*asked, "--out", "echo", "--set", "target=echo", folder=tmp_path, env=env)
+    assert echoed.json["scores"]["agrees"]["value"] < 0.3 < scores["agrees"]["value"]
+    assert echoed.json["scores"]["faithfulness"]["skipped"] == scores["agrees"]["n"], "it retrieved nothing"
