@@ -49,9 +49,10 @@ class Recorded(Section):
     values: Codes = Field(
         default_factory=dict, description="What verdicts stand for: {pass: 1, fail: 0}. Others stay as they are."
     )
-    read: Literal["as_is", "number"] = Field(
+    read: Literal["as_is", "number", "first_digit"] = Field(
         default="as_is",
-        description="'number' reads the one number in what a judge wrote ('Rating: 3'); 1-3 is none.",
+        description="'number' reads the one number in what a judge wrote ('Rating: 3'); 1-3 is none. 'first_digit' "
+        "reads the first digit after 'Rating:', as programs behind published figures do.",
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model
 from llmkit import registry
 from llmkit.config.ensemble import Ensemble, earlier_run
 from llmkit.config.gate import Gate
+from llmkit.config.human import LabelledJudges
 from llmkit.config.section import FileName, Flag, Number, Raw, Section, Text, Whole, wrong
 from llmkit.config.yaml_source import Document, dump
 from llmkit.errors import Problem
@@ -213,6 +214,11 @@ class EvalConfig(Section):
     )
     forbid_self_judging: Flag = Field(
         default=False, description="Refuse a judge of the target's own model or family, instead of warning."
+    )
+    human: LabelledJudges | None = Field(
+        default=None,
+        description="People's labels of some rows, by which a judge's mean is corrected: a field, or {file: ...}; of "
+        "several judges {judges: {NAME: ...}}.",
     )
     perturb: tuple[Raw, ...] = Field(
         default=(), description="Rewordings by which each row is asked once more, to see what they cost."

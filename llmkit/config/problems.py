@@ -161,6 +161,8 @@ def _section(path: str, sections: Mapping[str, type[BaseModel]]) -> tuple[type[B
     named = [part for part in re.sub(r"\[[0-9]+\]", "", parent).split(".") if part]
     if named[:1] == ["gate"] and sections[""] is EvalConfig:
         return _gate_section(named[1:]), parent
+    if named[:1] == ["human"]:
+        return human.Human, parent
     if len(named) > 1 and named[-2] == "fields":
         return models.Cut, parent
     return sections[named[-1] if named else ""], parent

@@ -13,6 +13,7 @@ from llmkit.engine import Event
 from llmkit.errors import InfrastructureError
 from llmkit.flows.examples import Examples
 from llmkit.flows.gating import held
+from llmkit.flows.human_labels import HumanLabels
 from llmkit.flows.recorded_run import RecordedRun
 from llmkit.flows.robustness import Reworded, Robustness, Sides
 from llmkit.flows.scorers import Scorers, of_window
@@ -61,6 +62,8 @@ class Recorder:
         self._scores = folder.scores_writer()
         self._transcripts = folder.transcripts_writer() if setup.seats else None
         self._observe = observe
+        self.human = HumanLabels(setup.human)
+        self._width = None if config.human is None else config.human.width
 
     def take(self, sample: Sample, output: Output, judgments: Mapping[str, Judgment] = _NONE) -> None:
         """Record the next output of the run, and what the judges that look at single outputs said of it."""
@@ -77,6 +80,7 @@ class Recorder:
             self._scores.write(score)
         if not sample.perturbation:
             self.examples.look(row, sample, output, scores)
+        self.human.add(sample)
         for codes in self.slices:
             codes.add(sample.original or sample)
         if self.clusters is not None:
@@ -196,6 +200,8 @@ class Recorder:
             design=self.design(),
             originals=self._originals() if self.reworded else None,
         )
+        for tally in self.tallies:
+            self.human.correct(found["scores"][tally.name], tally, self.slices, self.design(), self._width)
         if self.reworded:
             found["robustness"] = self._robustness(found["scores"], self.design())
         found["gate"] = held(self.setup.rules, found)

@@ -17,7 +17,9 @@ from llmkit.errors import ConfigError, DataError, Problem, UsageError
 from llmkit.flows.ask_choices import ChoiceShots, choice_shots
 from llmkit.flows.fit import choice_problems, metric_problems, row_problems, target_problems
 from llmkit.flows.gating import Rules, rules_of
+from llmkit.flows.human_labels import labelled_judges
 from llmkit.flows.judging import Seat
+from llmkit.flows.labels import People
 from llmkit.flows.members import (
     build_members,
     each_asked,
@@ -50,6 +52,7 @@ class Setup:
     seats: Sequence[Seat] = ()
     warnings: Sequence[str] = ()
     variants: Variants = field(default_factory=Variants)
+    human: Mapping[str, People] = field(default_factory=dict)
 
     @property
     def target_identity(self) -> str:
@@ -126,6 +129,7 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
     problems: list[Problem] = [*choice_problems(cfg), *ensemble_problems(cfg)]
     metrics = _metrics(cfg, problems)
     seats = seated(cfg, problems, taken=metrics)
+    labelled = labelled_judges(cfg, [seat.name for seat in seats], problems)
     target, target_name = _target(cfg, problems, rescoring=rescoring)
     variants = build_variants(cfg, problems)
     template = _collected(problems, lambda: Template.from_source(_prompt(cfg), base=cfg.base))
@@ -159,6 +163,7 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
         target_name=target_name,
         metrics=metrics,
         seats=seats,
+        human=labelled,
         warnings=warnings,
         settings=settings,
         prices=prices,

@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = {
+    "bench_audit.py": ["--quick"],
     "bench_auc.py": ["--quick"],
     "bench_audit_stats.py": ["--quick"],
     "bench_bertscore.py": ["--quick"],

@@ -326,3 +326,51 @@ def test_the_sheet_reads_back(tmp_path: Path) -> None:
     read = llmkit("audit", "a.yaml", "--format", "json", folder=tmp_path)
     assert read.code == 0, read.err
     assert read.json["human"]["pairs"] == 100
+
+
+def test_an_evaluation_corrects_its_judge_by_few_labels(tmp_path: Path, running: FakeServer) -> None:
+    running.reset(Behaviour(answer=fakejudges.judging(lambda text, first: min(1.0, fakejudges.quality(text) + 0.2))))
+    rows = live_rows(150, 3)
+    write_rows(tmp_path / "e.jsonl", [{key: row[key] for key in row if key != "human"} for row in rows])
+    labels = "".join(f"{row['id']},{row['human']}\n" for row in rows[:50])
+    (tmp_path / "labels.csv").write_text("id,label\n" + labels)
+    config: dict[str, Any] = {
+        "dataset": "e.jsonl",
+        "target": "recorded",
+        "judges": ["grade"],
+        "judge_model": served(running.base_url),
+        "human": {"file": "labels.csv", "width": 0.3},
+        "engine": {"cache": False},
+    }
+    (tmp_path / "c.yaml").write_text(json.dumps(config))
+    done = llmkit("eval", "c.yaml", "--out", "run", "--format", "json", folder=tmp_path)
+    assert done.code == 0, done.err
+    told = done.json["scores"]["grade"]["corrected"]
+    assert told["judge_only"]["value"] == pytest.approx(done.json["scores"]["grade"]["value"])
+    assert told["labels"] == 50
+    truth = sum(row["human"] for row in rows) / len(rows)
+    assert told["corrected"]["low"] < truth < told["corrected"]["high"]
+    assert abs(told["corrected"]["value"] - truth) < abs(told["judge_only"]["value"] - truth)
+    assert told["wanted"]["half_width"] == 0.3
+    assert "Corrected by human labels" in (tmp_path / "run" / "report.md").read_text()
+    config["human"] = {"judges": {"gade": "human"}}
+    (tmp_path / "c.yaml").write_text(json.dumps(config))
+    wrong = llmkit("eval", "c.yaml", folder=tmp_path)
+    assert wrong.code == 2
+    assert "there is no judge 'gade'" in wrong.err
+
+
+def test_an_interrupted_audit_pays_only_what_is_missing(tmp_path: Path, running: FakeServer) -> None:
+    running.reset(Behaviour(answer=fakejudges.fair()))
+    write_rows(tmp_path / "v.jsonl", live_rows(60, 1))
+    whole: dict[str, Any] = {
+        "dataset": "v.jsonl", "judge": "grade", "judge_model": served(running.base_url), "human": "human",
+    }  # fmt: skip
+    write_audit(tmp_path, **whole, engine={"cache": False, "max_requests": 25, "max_concurrency": 4})
+    stopped = llmkit("audit", "a.yaml", "--out", "run", folder=tmp_path)
+    assert stopped.code == 6, stopped.err
+    sent = len(running.log())
+    assert sent < 60
+    write_audit(tmp_path, **whole, engine={"cache": False})
+    assert llmkit("audit", "a.yaml", "--out", "run", folder=tmp_path).code == 0
+    assert len(running.log()) == 60

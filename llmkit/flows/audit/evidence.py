@@ -137,3 +137,13 @@ def number_in(value: Any) -> Value:
     text = re.sub(r"(?<=\d)\s*(?:/|out of)\s*\d+(?:\.\d+)?", "", str(value))
     found = re.findall(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?![\w]|\.\d)", text)
     return float(found[0]) if len(found) == 1 else None
+
+
+def first_digit(value: Any) -> Value:
+    """Return the first digit after the last ``Rating:``, whatever follows it; ``1-3`` is skipped.
+
+    That is how the program of Chiang and Lee (2023, Findings of EMNLP, "A Closer Look into Automatic Evaluation Using
+    Large Language Models") comes to read scores; use it to reproduce such figures, and `number_in` for new ones.
+    """
+    found = re.search(r"\d", str(value).lower().replace("1-3", " ").split("rating:")[-1])
+    return float(found[0]) if found else None

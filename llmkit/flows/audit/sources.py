@@ -9,7 +9,7 @@ from llmkit.config import AuditConfig
 from llmkit.config.audit_config import Recorded
 from llmkit.datasets import Dataset, field_getter
 from llmkit.errors import UsageError
-from llmkit.flows.audit.evidence import Row, number_in
+from llmkit.flows.audit.evidence import Row, first_digit, number_in
 from llmkit.flows.labels import Value, read_value
 from llmkit.types import Run, Sample, Score
 
@@ -58,8 +58,8 @@ def _verdict(value: Any, read: Callable[[Any], Value]) -> tuple[Value, str, tupl
 
 def _reader(recorded: Recorded) -> Callable[[Any], Value]:
     codes = recorded.values
-    if recorded.read == "number":
-        return number_in
+    if recorded.read != "as_is":
+        return number_in if recorded.read == "number" else first_digit
     return lambda value: read_value(value, codes)
 
 
