@@ -96,13 +96,9 @@ def tell_ci(base: Run, candidate: Run, found: Comparison) -> None:
         return
     from llmkit.cli._ci import tell_github
     from llmkit.flows.compare_files import texts_of
-    from llmkit.flows.gating import notes
     from llmkit.report.comparison import comparison_markdown, headline
 
-    failed = [*notes(found.gate, failed=True)]
-    errors = [*(failed if found.gate and failed else found.reasons)] if found.exit_code else []
-    if found.verdict == "not_comparable":
-        errors = list(found.reasons)
+    errors = _errors(found)
     notices = [] if errors else [headline(found)]
     markdown = comparison_markdown(found, texts_of(base, candidate, found.changed[:200]))
     tell_github(f"llmkit: {candidate.summary['name']}", errors, notices, markdown)
@@ -129,5 +125,15 @@ def show(found: Comparison, output_format: Format) -> None:
         from llmkit.report.comparison import headline
         from llmkit.text.visible import visible
 
-        for line in (headline(found), *found.reasons):
+        for line in (headline(found), *_errors(found)):
             say(visible(f"error: {line}"))
+
+
+def _errors(found: Comparison) -> list[str]:
+    """Return why the exit code is not 0; what is only worth knowing of gates that hold is no error."""
+    from llmkit.flows.gating import notes
+
+    if not found.exit_code:
+        return []
+    failed = [*notes(found.gate, failed=True)]
+    return list(dict.fromkeys([*found.reasons, *failed])) if found.verdict == "not_comparable" else failed

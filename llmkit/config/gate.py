@@ -93,6 +93,9 @@ class Gate(Section):
         listed = rest.get("scorers") or {}
         if not isinstance(listed, Mapping):
             return given
+        twice = [str(name) for name in named if name in listed]
+        if twice:
+            raise wrong(f"{', '.join(twice)} stands in 'scorers' and beside it: write its rules in one place")
         return {**rest, "scorers": {**listed, **named}}
 
     @property

@@ -18,6 +18,7 @@ from llmkit.flows.pairs import MANY, SOME, Drawing, Mask, Pairs
 from llmkit.flows.run_settings import RunSettings, settings_of
 from llmkit.flows.scored_run import ScoredRun, codes_of
 from llmkit.flows.summarise import SLICE_VALUES
+from llmkit.report._words import below_floor
 from llmkit.stats.paired import PairedResult
 from llmkit.stats.resampling import resamples_for
 from llmkit.stats.verdicts import Claim, Decision, decide_all
@@ -177,7 +178,9 @@ class _Comparing:
             metrics[name]["flips"] = flips
             if metrics[name]["better"] is None and metrics[name]["difference"] and flips["has_values"]:
                 metrics[name] |= {"better": flips["better_in_all"], "worse": flips["worse_in_all"]}
-        gates = {**self._gates(), **gating.dropped(self._asked(scorers), metrics, slices)}
+        asked = self._asked(scorers)
+        floor = gating.covered(asked, self.base.summary)
+        gates = {**self._gates(), **floor, **gating.dropped(asked, metrics, slices)}
         verdict = self._verdict(metrics, slices)
         code = gating.exit_code(gates.values())
         failed = [*gating.notes(gates, failed=True)]
@@ -264,7 +267,10 @@ class _Comparing:
     def _gates(self) -> dict[str, gating.Entry]:
         latencies = latencies_of(self.candidate) if self.rules.gate.latency is not None else ()
         usage = self.candidate.manifest.get("usage") or {}
-        return {**gating.held(self.rules, self.candidate.summary), **gating.spent(self.rules, usage, latencies)}
+        gates = {**gating.held(self.rules, self.candidate.summary), **gating.spent(self.rules, usage, latencies)}
+        if not gates["coverage"]["pass"]:
+            gates["coverage"]["note"] = below_floor(gates["coverage"])
+        return gates
 
     def _verdict(self, metrics: Mapping[str, Any], slices: Mapping[str, Any]) -> ComparisonVerdict:
         judged = [

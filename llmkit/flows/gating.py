@@ -76,7 +76,7 @@ def rules_of(gate: Gate, described: Mapping[str, Mapping[str, Any]], slices: Ite
         ConfigError: it names scorers or slices that there are not, or asks for a drop of what has no better direction.
     """
     problems: list[Problem] = []
-    named = {_resolved(name, described, f"gate.{name}", problems): rule for name, rule in gate.scorers.items()}
+    named = _named(gate, described, problems)
     every = gate.every
     if every is None and not gate.names_drops:
         from llmkit.config.gate import Rule
@@ -106,6 +106,17 @@ def rules_of(gate: Gate, described: Mapping[str, Mapping[str, Any]], slices: Ite
     if problems:
         raise ConfigError(problems=problems)
     return Rules(gate, bounds)
+
+
+def _named(gate: Gate, described: Mapping[str, Any], problems: list[Problem]) -> dict[str, Rule]:
+    named: dict[str, Rule] = {}
+    for name, rule in gate.scorers.items():
+        scorer = _resolved(name, described, f"gate.{name}", problems)
+        if scorer in named:
+            hint = "write its rules in one place"
+            problems.append(Problem(f"'{scorer}' stands in the gate twice", key=f"gate.{name}", hint=hint))
+        named[scorer] = rule
+    return named
 
 
 def _resolved(name: str, described: Mapping[str, Any], key: str, problems: list[Problem]) -> str:
@@ -140,6 +151,21 @@ def held(rules: Rules, summary: Mapping[str, Any]) -> dict[str, Entry]:
             if limit is not None:
                 found[bound.name(asked)] = _limited(bound, asked, limit, entry, certain=rules.gate.certain)
     return found
+
+
+def covered(rules: Rules, base: Mapping[str, Any]) -> dict[str, Entry]:
+    """Hold a base's summary against the floor of coverage: rows without a score there are compared with nothing."""
+    floor = rules.gate.coverage.min
+    dropped = {bound.scorer for bound in rules.bounds if bound.rule.max_drop is not None}
+    shares = {name: entry.get("coverage", 0.0) for name, entry in base["scores"].items() if name in dropped}
+    if not shares:
+        return {}
+    worst = min(shares, key=lambda name: shares[name])
+    share = shares[worst]
+    note = f"only {share:.1%} of the base's outputs have a score of {worst}, below the floor of {floor:.1%}"
+    entry = {"min": floor, "value": share}
+    good = share >= floor
+    return {"coverage of the base": _judged(entry, GOOD if good else MISSING, "" if good else note)}
 
 
 def _part_of(summary: Mapping[str, Any], bound: Bound) -> Mapping[str, Any]:

@@ -27,18 +27,22 @@ class Column:
         name: The scorer's.
         errors: Outputs that should have a score and have none.
         skipped: Outputs that the scorer does not apply to.
+        told: Scores that were read, those of repeats that are left out among them.
     """
 
     def __init__(self, name: str, *, labels_only: bool = False) -> None:
         self.name = name
         self._label = _short if labels_only else str
-        self.errors = self.skipped = 0
+        self.errors = self.skipped = self.told = 0
         self._samples, self._repeats, self._values = array("l"), array("l"), array("d")
         self._columns: list[array[float]] = []
         self._words: list[dict[str, int]] = []
 
-    def add(self, sample: int, score: Score) -> None:
-        """Take one score; ValueError where it is no finite number."""
+    def add(self, sample: int, score: Score, repeats: int | None = None) -> None:
+        """Take one score, of the repeats below that number; ValueError where it is no finite number."""
+        self.told += score.status == "ok"
+        if repeats is not None and score.repeat >= repeats:
+            return
         if score.status != "ok":
             self.errors += score.status == "error"
             self.skipped += score.status == "skipped"
@@ -134,6 +138,7 @@ class ScoredRun:
         reworded = self._read_samples()
         self.columns = {str(name): Column(str(name), labels_only=labels_only) for name in run.summary["scores"]}
         self._read_scores(reworded, repeats)
+        self._require_all()
 
     def _read_samples(self) -> set[str]:
         getters = [(column, field_getter(field)) for field, column in self.fields.items()]
@@ -157,8 +162,6 @@ class ScoredRun:
     def _read_scores(self, reworded: set[str], repeats: int | None) -> None:
         place, columns = self._place, self.columns
         for score in self.run.scores:
-            if repeats is not None and score.repeat >= repeats:
-                continue
             number = place.get(score.sample_id)
             column = columns.get(score.scorer)
             if column is None or number is None:
@@ -166,9 +169,21 @@ class ScoredRun:
                     continue
                 raise self._damaged(f"the score of '{score.sample_id}' by {score.scorer} belongs to no row and scorer")
             try:
-                column.add(number, score)
+                column.add(number, score, repeats)
             except (TypeError, ValueError) as error:
                 raise self._damaged(f"the score of '{score.sample_id}' by {score.scorer} is wrong: {error}") from error
+
+    def _require_all(self) -> None:
+        """Refuse a run that lacks scores its summary is made of, or has two of one output."""
+        for name, entry in self.run.summary["scores"].items():
+            column = self.columns[str(name)]
+            if column.told != int(entry["n"]):
+                raise self._damaged(
+                    f"{name} has {int(entry['n']):,} scores by its summary, and {column.told:,} are there"
+                )
+            outputs = np.stack([column.samples, column.repeats])
+            if not self.repeated and np.unique(outputs, axis=1).shape[1] != outputs.shape[1]:
+                raise self._damaged(f"{name} has two scores of one output")
 
     def _damaged(self, what: str) -> DataError:
         return DataError(problems=[Problem(what, file=self.run.path, hint="run its evaluation again")])

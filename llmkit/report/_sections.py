@@ -59,7 +59,7 @@ def _complete(gate: Mapping[str, Any]) -> str:
 
 def _gate(name: str, gate: Mapping[str, Any]) -> dict[str, Any]:
     passed = bool(gate.get("pass"))
-    shares = name == "coverage"
+    shares = name.startswith("coverage")
     write = percent if shares else lambda value: plain(float(value))
     wanted = [
         f"{word} {write(gate[key])}"

@@ -123,9 +123,14 @@ def trouble(summary: Mapping[str, Any]) -> list[str]:
     gates = summary.get("gate", {})
     gate = gates.get("coverage")
     if gate and not gate["pass"]:
-        lines.append(f"coverage {percent(gate['value'])} is below the floor of {_exact_percent(gate['min'])}")
+        lines.append(below_floor(gate))
     lines += [gate["note"] for gate in gates.values() if not gate["pass"] and gate.get("note")]
     return lines
+
+
+def below_floor(coverage: Mapping[str, Any]) -> str:
+    """Return what is to be said of a gate on coverage that failed."""
+    return f"coverage {percent(coverage['value'])} is below the floor of {_exact_percent(coverage['min'])}"
 
 
 def with_gates(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -138,7 +138,7 @@ def _decision(claim: Claim, p: float | None, p_margin: float | None, tests: int,
 def _unchanged(result: PairedResult) -> str:
     worst = result.difference.high
     note = f"No score changed on {result.n} {'sample' if result.n == 1 else 'samples'}."
-    return note if worst is None else f"{note} Other samples like these could still differ by up to {worst:.3g}."
+    return note if not worst else f"{note} Other samples like these could still differ by up to {worst:.3g}."
 
 
 def _noise(result: PairedResult) -> Noise | None:
