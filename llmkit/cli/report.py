@@ -41,11 +41,13 @@ def report_command(
 ) -> int:
     """Print the report of a run again. Nothing is asked, and the run folder is not touched."""
     from llmkit.errors import UsageError
-    from llmkit.flows.show import find_run
+    from llmkit.flows.show import find_run, require_scores
 
     if not limitations and (max_age or into):
         raise UsageError(f"{'--max-age' if max_age else '--into'} belongs to --limitations; add it")
     found = find_run(run)
+    if limitations or output_format is Format.html:
+        require_scores(found)
     if limitations:
         return _limitations(found, output_format, max_age, into)
     _print(found, output_format)
@@ -65,9 +67,12 @@ def _print(run: Run, output_format: Format) -> None:
         sys.stdout.write(markdown_of(run))
     else:
         from llmkit.cli._talk import stdout_console
+        from llmkit.flows.show import is_audit
+        from llmkit.report.audit import print_audit
         from llmkit.report.terminal import print_report
 
-        print_report(run, stdout_console())
+        show = print_audit if is_audit(run) else print_report
+        show(run, stdout_console())
 
 
 def _limitations(run: Run, output_format: Format, max_age: str | None, into: Path | None) -> int:

@@ -39,6 +39,21 @@ def find_run(named: str) -> Run:
     return open_baseline(path)
 
 
+def is_audit(run: Run) -> bool:
+    """Return whether a run is an audit's; that has a report in Markdown and no page."""
+    return run.manifest.get("kind") == "audit"
+
+
+def require_scores(run: Run) -> None:
+    """Refuse what only an evaluation has.
+
+    Raises:
+        UsageError: the run is an audit.
+    """
+    if is_audit(run):
+        raise UsageError(f"{run.path} is an audit: 'llmkit report' shows it as text, and its report.md as Markdown")
+
+
 def page_of(run: Run, base: Run | None = None, comparison: Mapping[str, Any] | None = None) -> str:
     """Return a run as an HTML page; beside another run where ``base`` is given, with the verdict on both."""
     return html_report(run, run_rows(run, base), comparison)
@@ -52,6 +67,7 @@ def markdown_of(run: Run) -> str:
 
 def page_file(run: Run) -> Path:
     """Return the page of a run: the one in its folder, or for a run without one a new file in a temporary folder."""
+    require_scores(run)
     path = Path(run.path, PAGE).resolve()
     if path.is_file():
         return path

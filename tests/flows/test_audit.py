@@ -374,3 +374,11 @@ def test_an_interrupted_audit_pays_only_what_is_missing(tmp_path: Path, running:
     write_audit(tmp_path, **whole, engine={"cache": False})
     assert llmkit("audit", "a.yaml", "--out", "run", folder=tmp_path).code == 0
     assert len(running.log()) == 60
+
+
+def test_an_audit_is_shown_again(tmp_path: Path) -> None:
+    write_rows(tmp_path / "v.jsonl", rated(40))
+    write_audit(tmp_path, dataset="v.jsonl", judge={"field": "score"}, human="people")
+    first = llmkit("audit", "a.yaml", "--out", "run", folder=tmp_path)
+    assert llmkit("report", "run", folder=tmp_path).out == first.out
+    assert llmkit("report", "run", "--format", "html", folder=tmp_path).code == 2
