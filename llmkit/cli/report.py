@@ -45,7 +45,7 @@ def report_command(
 
     if not limitations and (max_age or into):
         raise UsageError(f"{'--max-age' if max_age else '--into'} belongs to --limitations; add it")
-    found = find_run(run)
+    found = find_run(run, audits=True)
     if limitations or output_format is Format.html:
         require_scores(found)
     if limitations:

@@ -67,7 +67,6 @@ def markdown_of(run: Run) -> str:
 
 def page_file(run: Run) -> Path:
     """Return the page of a run: the one in its folder, or for a run without one a new file in a temporary folder."""
-    require_scores(run)
     path = Path(run.path, PAGE).resolve()
     if path.is_file():
         return path

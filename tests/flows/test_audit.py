@@ -382,3 +382,7 @@ def test_an_audit_is_shown_again(tmp_path: Path) -> None:
     first = llmkit("audit", "a.yaml", "--out", "run", folder=tmp_path)
     assert llmkit("report", "run", folder=tmp_path).out == first.out
     assert llmkit("report", "run", "--format", "html", folder=tmp_path).code == 2
+    for words in (["compare", "run", "run"], ["view", "run"], ["audit", "run", "--human", "people"]):
+        refused = llmkit(*words, folder=tmp_path)
+        assert refused.code == 2
+        assert "is an audit" in refused.err
