@@ -48,7 +48,7 @@ def main() -> None:
     tables: list[Any] = []
     for _ in range(30):
         claims, gold, passages = (draw.randint(1, 5) for _ in range(3))
-        case = [
+        case: list[Any] = [
             verdicts(claims),
             [verdicts(claims) for _ in range(passages)],
             [verdicts(gold) for _ in range(passages)],
