@@ -148,7 +148,21 @@ def build_members(cfg: EvalConfig, problems: list[Problem]) -> Members:
         else:
             asked[name], specs[name] = built.plugin, built.name
             problems += [replace(problem, key=key_of(name)) for problem in target_problems(cfg, built.plugin)]
-    return Members(f"{cfg.ensemble.combine} of {', '.join(cfg.ensemble.members)}", specs, asked, runs)
+    members = Members(f"{cfg.ensemble.combine} of {', '.join(cfg.ensemble.members)}", specs, asked, runs)
+    problems += _twins(members)
+    return members
+
+
+def _twins(members: Members) -> Iterator[Problem]:
+    """Yield which members are one target: it is asked once, so that one answer would vote several times."""
+    first: dict[str, str] = {}
+    for name in members.specs:
+        same = str(members.runs[name].resolve()) if name in members.runs else members.identity_of(name)
+        other = first.setdefault(same, name)
+        if other != name:
+            message = f"'{name}' is the same target as '{other}', so that one answer would vote twice"
+            hint = "let them differ, or write it as 'target' with 'repeats' and the metric 'majority'"
+            yield Problem(message, key=key_of(name), hint=hint)
 
 
 def ballots_of(ensemble: Ensemble) -> Ballots:

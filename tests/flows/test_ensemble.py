@@ -361,6 +361,7 @@ class Batched(MeanMetric):
         ({"ensemble.members": {}}, "ensemble.members: needs at least 1"),
         ({"ensemble.members.one": {"run": "nowhere"}}, "ensemble.members.one: nowhere does not exist"),
         ({"ensemble.members.one": "ecko"}, "unknown provider 'ecko' (did you mean 'echo'?)"),
+        ({"ensemble.members.two": "echo"}, "ensemble.members.two: 'two' is the same target as 'one'"),
         ({"ensemble.extract": "("}, "ensemble: extract"),
         ({"ensemble.vote": "label"}, "ensemble.vote: 'vote: label' needs known labels, and no row has 'choices'"),
         ({"ask": "references", "metrics": ["perplexity"]}, "ask: an ensemble combines answers"),
