@@ -1,8 +1,8 @@
 """Rankings as TREC writes them: one line a result, ``query Q0 document rank score run``.
 
-As trec_eval does, the order is that of the scores, equal ones by document id, both descending; the rank column is
-ignored, and so is what stands after the run's name. Held in memory are the ids as one text a query, and the scores:
-about 30 bytes a line.
+As trec_eval does, the order is that of the scores in single precision, equal ones by document id, both descending; the
+rank column is ignored, and so is what stands after the run's name. Held in memory are the ids as one text a query, and
+the scores: about 30 bytes a line.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class TrecRun:
         if query not in self._ids:
             return None
         self._used.add(query)
-        return _best_first(self._ids[query].decode().split("\n"), self._scores[query])
+        return best_first(self._ids[query].decode().split("\n"), self._scores[query])
 
     def _read(self) -> dict[str, bytes]:
         ids: dict[str, bytes] = {}
@@ -145,22 +145,30 @@ def _finite(scores: array[float]) -> bool:
     return bool(np.isfinite(np.frombuffer(scores)).all())
 
 
-def _best_first(names: list[str], scores: array[float]) -> Ranked:
+def best_first(names: list[str], scores: array[float]) -> Ranked:
+    """Return documents as trec_eval orders them, which reads scores in single precision.
+
+    Scores that are the same number there are ties, and are all given as the first of them.
+    """
     import numpy as np
 
     best = np.frombuffer(scores)
+    with np.errstate(over="ignore"):
+        single = best.astype(np.float32)
     ids = names
-    if (best[1:] > best[:-1]).any():
-        order = np.argsort(-best)
-        best = best[order]
+    if (single[1:] > single[:-1]).any():
+        order = np.argsort(-single)
+        single, best = single[order], best[order]
         ids = [names[place] for place in order.tolist()]
-    tied = np.flatnonzero(best[1:] == best[:-1]).tolist()
+    written = best.tolist()
+    tied = np.flatnonzero(single[1:] == single[:-1]).tolist()
     while tied:
         end = first = tied.pop()
         while tied and tied[-1] == first - 1:
             first = tied.pop()
         ids[first : end + 2] = sorted(ids[first : end + 2], reverse=True)
-    return Ranked(ids, best.tolist())
+        written[first : end + 2] = [written[first]] * (end + 2 - first)
+    return Ranked(ids, written)
 
 
 def _result(line: bytes) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from llmkit.errors import ConfigError, PermanentError, Problem
 from llmkit.providers._answers import response_of
 from llmkit.providers._joined import JoinedFile
-from llmkit.providers._trec_run import TrecRun
+from llmkit.providers._trec_run import TrecRun, best_first
 from llmkit.registry import provider
 from llmkit.types import Passage, Ranked, Request, Response
 
@@ -23,9 +24,9 @@ class Rankings:
     """Answers with a recorded ranking, so that a retriever is scored without running it: ``{rankings: run.txt}``.
 
     A TREC run holds ``query Q0 document rank score name`` on each line; its order is that of the scores, equal ones
-    by document id, descending, as trec_eval reads it. In JSONL a row holds a ranking: a list of document ids or of
-    objects with ``id``, ``text`` and ``score``, best first, or a mapping from ids to scores. The answer's text is
-    empty.
+    by document id, descending, as trec_eval reads it, in single precision: 100.000002 and 100.000001 are equal. In
+    JSONL a row holds a ranking: a list of document ids or of objects with ``id``, ``text`` and ``score``, best first,
+    or a mapping from ids to scores, which is ordered in the same way. The answer's text is empty.
 
     Attributes:
         path: The file with the rankings (.gz too); without it they stand in the eval row.
@@ -136,8 +137,7 @@ def _by_score(scores: Mapping[str, Any], field: str) -> Ranked:
     for name, score in scores.items():
         if isinstance(score, bool) or not isinstance(score, (int, float)) or not math.isfinite(score):
             raise PermanentError(f"'{field}.{name}' is {score!r}, not a score", kind="malformed")
-    best = sorted(((float(score), str(name)) for name, score in scores.items()), reverse=True)
-    return Ranked([name for _, name in best], [score for score, _ in best])
+    return best_first(list(map(str, scores)), array("d", scores.values()))
 
 
 def _value(row: Mapping[str, Any], name: str) -> Any:

@@ -40,6 +40,21 @@ def test_a_trec_run_is_ordered_by_score_and_then_by_id_descending(name: str, tmp
     asyncio.run(target.aclose())
 
 
+@pytest.mark.parametrize("form", ["run.txt", "run.jsonl"])
+def test_scores_that_single_precision_does_not_tell_apart_are_ties(form: str, tmp_path: Path) -> None:
+    """As trec_eval has it, which keeps scores as C's float."""
+    scores = {"a": 100.000002, "b": 100.000001, "c": 100.0000015, "d": 99.9, "e": 1e39, "f": 2e39}
+    if form == "run.txt":
+        text = "".join(f"q Q0 {name} 1 {score!r} run\n" for name, score in scores.items())
+    else:
+        text = json.dumps({"id": "q", "retrieved": scores})
+    found = ranking(Rankings(written(tmp_path, text, form)), id="q")
+    assert [name for name, _ in found] == ["f", "e", "c", "b", "a", "d"]
+    assert found[0][1] == found[1][1]
+    assert len({score for _, score in found[2:5]}) == 1
+    assert found[5][1] == 99.9
+
+
 @given(st.dictionaries(st.text("abé\U0001f600", min_size=1), st.sampled_from([-1.0, 0.0, 0.1, 3.0]), min_size=1))
 def test_every_order_of_lines_is_one_ranking(
     tmp_path_factory: pytest.TempPathFactory, scores: dict[str, float]
