@@ -95,8 +95,9 @@ def _asked(name: str, entry: Mapping[str, Any]) -> str:
 def sample_cases(run: Run, comparison: Comparison | None = None) -> Iterator[Case]:
     """Yield a test for each sample, repeat and scorer.
 
-    With a comparison a sample fails where its score got worse (as far as flips are listed); without one, where a
-    yes-or-no scorer says no. A missing score is an error, a scorer that does not apply a skipped test.
+    With a comparison a sample fails where its score got worse; those beyond the flips that are listed fail as one test.
+    Without a comparison it fails where a yes-or-no scorer says no. A missing score is an error, a scorer that does not
+    apply a skipped test.
     """
     worse = {} if comparison is None else _worse(comparison)
     binary = {name for name, entry in run.summary["scores"].items() if entry["binary"] and comparison is None}
@@ -113,6 +114,11 @@ def sample_cases(run: Run, comparison: Comparison | None = None) -> Iterator[Cas
             yield Case(score.scorer, name, "failure", "failed", score.reason or f"{score.scorer} says {score.value:g}")
         else:
             yield Case(score.scorer, name)
+    for scorer, found in ({} if comparison is None else comparison.metrics).items():
+        flips = found.get("flips") or {}
+        rest = int(flips.get("worse_in_all", 0)) - len(flips.get("worse", ()))
+        if rest > 0:
+            yield Case(scorer, "samples beyond those", "failure", "worse", f"{rest:,} more samples got worse")
 
 
 def _worse(comparison: Comparison) -> dict[tuple[str, str], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -161,7 +162,7 @@ def _plain(value: Any) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return text that Markdown shows as it is: no table breaks, no HTML."""
+    """Return text that Markdown shows as it is: no table breaks, no HTML, nobody is called to a pull request."""
     line = " ".join(text.split())
     for mark, shown in (
         ("\\", "\\\\"),
@@ -173,7 +174,11 @@ def _cell(text: str) -> str:
         ("[", "\\["),
     ):
         line = line.replace(mark, shown)
-    return line
+    return _MENTION.sub("@<!-- -->", line)
+
+
+_MENTION = re.compile(r"(?<!\w)@(?=\w)")
+"""What GitHub and GitLab take for somebody's name; an empty comment after the sign keeps it a text."""
 
 
 def _code(text: str) -> str:

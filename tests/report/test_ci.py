@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmkit.report.comparison import comparison_markdown
 from llmkit.report.github import workflow_commands
 from llmkit.report.junit import Case, gate_cases, junit_xml, sample_cases
 from llmkit.types import Comparison, Run, Score
@@ -61,6 +62,20 @@ def test_samples_are_tests() -> None:
     cases = list(sample_cases(run, compared))
     assert [case.outcome for case in cases] == ["", "", "error", "skipped", "failure"]
     assert (cases[-1].name, cases[-1].message) == ("a (repeat 1)", "0.9 before, 0.4 now")
+
+
+def test_samples_that_got_worse_beyond_the_listed_ones_are_no_passes() -> None:
+    flips = {"worse": [{"id": "a", "base": 1.0, "candidate": 0.0}], "worse_in_all": 51}
+    found = Comparison("regressed", 1, (), {}, {}, metrics={"em": {"flips": flips}})
+    run = Run("", {}, {"scores": {"em": {"binary": True, "higher_is_better": True}}}, scores=[Score("a", "em", 0.0)])
+    failed = [case for case in sample_cases(run, found) if case.outcome == "failure"]
+    assert [case.message for case in failed] == ["1 before, 0 now", "50 more samples got worse"]
+
+
+def test_an_answer_calls_nobody_to_a_pull_request() -> None:
+    found = Comparison("regressed", 1, (), {"name": "b"}, {"name": "c"}, changed=("s",))
+    text = comparison_markdown(found, {"s": {"candidate": "ask @octocat or me@example.org"}})
+    assert "ask @<!-- -->octocat or me@example.org" in text
 
 
 def test_annotations_are_escaped_and_bounded() -> None:
