@@ -27,16 +27,19 @@ _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(h|d|w)")
 _HOURS = {"h": 1, "d": 24, "w": 24 * 7}
 
 
-def find_run(named: str) -> Run:
+def find_run(named: str, *, audits: bool = False) -> Run:
     """Return the complete run that a user named: its folder, a baseline file, an eval's folder of runs, or its name.
 
     Raises:
-        UsageError: there is no such run.
+        UsageError: there is no such run, or it is an audit and these are not asked for.
     """
     path = Path(named)
     if not path.exists() and (RUNS / named).is_dir():
         path = RUNS / named
-    return open_baseline(path)
+    run = open_baseline(path)
+    if not audits:
+        require_scores(run)
+    return run
 
 
 def is_audit(run: Run) -> bool:
