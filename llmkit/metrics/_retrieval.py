@@ -25,6 +25,9 @@ from llmkit.types import Output, Passage, Ranked, Sample, Skipped, Table
 CONTEXTS = "contexts"
 """The name that asks for the row's contexts in the place of judged ids."""
 
+_STRANGE = 0.2
+"""Share of the questions with results none of which is judged, from which on the ids are doubted."""
+
 Judgments = Mapping[str, float]
 
 _ID, _SCORE = attrgetter("id"), attrgetter("score")
@@ -235,7 +238,7 @@ class RankingMetric(BaseMetric):
         warnings = []
         if some < rows:
             warnings.append(f"{rows - some:,} of {rows:,} questions have no results and count 0")
-        if strange * 2 > some:
+        if strange and strange >= _STRANGE * some:
             why = "the judgments are few, or ids of documents are written in two ways"
             warnings.append(f"not one result is judged for {strange:,} of {some:,} questions: {why}")
         return found | ({"warnings": warnings} if warnings else {})

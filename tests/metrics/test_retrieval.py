@@ -270,6 +270,12 @@ def test_ids_that_do_not_match_are_warned_about() -> None:
     ]
 
 
+@pytest.mark.parametrize(("strange", "warned"), [(0, 0), (1, 0), (2, 1), (10, 1)])
+def test_ids_that_match_in_part_are_warned_about(strange: int, warned: int) -> None:
+    rows = [({"a": 1}, ids("A" if number < strange else "a")) for number in range(10)]
+    assert len(details(MeanAveragePrecision(), rows).get("warnings", ())) == warned
+
+
 @pytest.mark.parametrize("written", ["ndcg@0", "map@0", "recall_at@0", "precision_at@0", "hit_rate@0", "mrr@0"])
 def test_a_depth_of_nothing_is_refused(written: str) -> None:
     with pytest.raises(ConfigError, match="k: must be at least 1, got 0"):
