@@ -7,7 +7,7 @@ time on setting out; long ones by numpy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count, repeat
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -124,37 +124,39 @@ def _within_reach(
     alone, alone_too = len(code), len(code) + 1
     size = len(code) + 2
     get = code.get
-    parts: tuple[Iterable[int], ...] = (
-        map(get, left, repeat(alone)),
-        repeat(alone, reach),
-        map(get, right, repeat(alone_too)),
-        repeat(alone_too, reach),
-    )
     if size <= _BYTE:
-        codes = np.frombuffer(b"".join(map(bytes, parts)), np.uint8).astype(np.int64)
+        one = bytes(map(get, left, repeat(alone))) + bytes([alone]) * reach
+        other = bytes(map(get, right, repeat(alone_too))) + bytes([alone_too]) * reach
+        codes = np.frombuffer(one + other, np.uint8).astype(np.int64)
     else:
-        codes = np.array([item for part in parts for item in part], np.int64)
-    start = len(left) + reach
+        ones = [*map(get, left, repeat(alone)), *[alone] * reach]
+        codes = np.array([*ones, *map(get, right, repeat(alone_too)), *[alone_too] * reach], np.int64)
+    start, count = len(left) + reach, len(codes) - reach
+    cells = size * size
+    first = codes[:count] * size
+    first[start:] += cells
     step = codes.itemsize
-    windows: Ints = np.ndarray((len(codes) - reach, reach), np.int64, codes, step, (step, step))
-    pairs = (codes[: len(windows)] * size)[:, None] + windows
-    shared = _in_common(pairs[: len(left)].ravel(), pairs[start:].ravel(), size * size)
+    windows: Ints = np.ndarray((reach, count), np.int64, codes, step, (step, step))
+    pairs = (windows + first).ravel()
+    if cells > _SPARSE * len(pairs):
+        shared = _in_common(pairs[pairs < cells], pairs[pairs >= cells] - cells)
+    else:
+        table = np.bincount(pairs, minlength=2 * cells)
+        shared = int(np.minimum(table[:cells], table[cells:]).sum())
     if single:
-        shared += _in_common(codes[: len(left) - 1], codes[start : start + len(right) - 1], size)
+        table = np.bincount(codes[: len(left) - 1], minlength=size)
+        np.minimum(table, np.bincount(codes[start : start + len(right) - 1], minlength=size), out=table)
+        shared += int(table.sum())
     return shared
 
 
-def _in_common(left: Ints, right: Ints, size: int) -> int:
-    """Return how many numbers below ``size`` two arrays have in common, repeats counted as often as in both."""
+def _in_common(left: Ints, right: Ints) -> int:
+    """Return how many numbers two arrays have in common, repeats counted as often as in both."""
     import numpy as np
 
-    if size > _SPARSE * (len(left) + len(right) + 1):
-        (left, counts), (right, right_counts) = (np.unique(part, return_counts=True) for part in (left, right))
-        _, at, right_at = np.intersect1d(left, right, assume_unique=True, return_indices=True)
-        return int(np.minimum(counts[at], right_counts[right_at]).sum())
-    table = np.bincount(left, minlength=size)
-    np.minimum(table, np.bincount(right, minlength=size), out=table)
-    return int(table.sum())
+    (left, counts), (right, right_counts) = (np.unique(part, return_counts=True) for part in (left, right))
+    _, at, right_at = np.intersect1d(left, right, assume_unique=True, return_indices=True)
+    return int(np.minimum(counts[at], right_counts[right_at]).sum())
 
 
 def _after_one_another(left: Sequence[str], right: Sequence[str], code: Mapping[str, int], *, single: bool) -> int:
@@ -172,6 +174,6 @@ def _after_one_another(left: Sequence[str], right: Sequence[str], code: Mapping[
     shared = int(np.minimum(tables[0], tables[1]).sum())
     if single:
         known = ([code[word] for word in words[:-1] if word in code] for words in (left, right))
-        one, other = (np.array(codes, dtype=np.int64) for codes in known)
-        shared += _in_common(one, other, len(code))
+        one, other = (np.bincount(np.array(codes, dtype=np.int64), minlength=len(code)) for codes in known)
+        shared += int(np.minimum(one, other).sum())
     return shared

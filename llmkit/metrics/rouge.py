@@ -23,7 +23,11 @@ Lines: TypeAlias = tuple[tuple[str, ...], ...]
 EMPTY_REFERENCE = Skipped("empty reference")
 ONE_WORD = Skipped("no reference of two words or more, so no skip-bigram")
 _LONGEST_CACHED = 10_000
-_OTHER_TO_SPACE = bytes(code if chr(code) in "abcdefghijklmnopqrstuvwxyz0123456789\n" else 32 for code in range(256))
+_PLAIN = bytes(
+    ord(chr(code).lower()) if code < 128 and (chr(code).isalnum() or code == 10) else 32  # noqa: PLR2004 - a line feed
+    for code in range(256)
+)
+"""ASCII in lower case, with a space for whatever is neither a letter, a digit nor a line feed."""
 
 
 @metric("rouge")
@@ -103,7 +107,7 @@ class Rouge(MeanMetric):
         if not sample.references:
             return NO_REFERENCE
         references = sample.references[:1] if self.refs == "first" else sample.references
-        if self._skips:
+        if self.variant == "S" or self.variant == "SU":  # noqa: PLR1714 - quicker than a set made for each row
             return self._skipping(references, output.text or "")
         targets = [target for text in references if any(target := read(text, stemmer=self.stemmer))]
         if not targets:
@@ -166,7 +170,8 @@ def words_of(text: str, *, stemmer: bool) -> list[str]:
 
 def _plain(text: str) -> str:
     # One byte a character: whatever is not ASCII becomes "?", and with all other non-words a space.
-    return text.lower().encode("ascii", "replace").translate(_OTHER_TO_SPACE).decode("ascii")
+    lower = text if text.isascii() else text.lower()  # the table knows A to Z, but not what else becomes a letter
+    return lower.encode("ascii", "replace").translate(_PLAIN).decode("ascii")
 
 
 def _read(text: str, stemmer: bool) -> Lines:  # noqa: FBT001 - positional for the cache's sake
