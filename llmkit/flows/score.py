@@ -12,7 +12,7 @@ from llmkit.flows.summarise import HIGHEST_LEVEL, Design, estimate
 from llmkit.flows.tally import Fields, Tally
 from llmkit.types import Estimate, Output, Sample, Score
 
-_WINDOW = 256
+_WINDOW = 64
 """So many rows are made at a time: records of a whole set at once would keep the garbage collector busy."""
 
 
@@ -88,10 +88,7 @@ def score(
     scores = [Scores() for _ in tallies]
     window = max([_WINDOW, *(tally.batch for tally in tallies)])
     for start in range(0, len(answers), window):
-        pairs = [
-            _pair(start + i, *item)
-            for i, item in enumerate(zip(given[start : start + window], answers[start : start + window], strict=True))
-        ]
+        pairs = _pairs(given[start : start + window], answers[start : start + window], start)
         for tally, found in zip(tallies, scores, strict=True):
             found.fields.extend(tally.add_all(pairs, start))
     design = Design(seed=seed, level=level)
@@ -101,9 +98,17 @@ def score(
     }
 
 
-def _pair(number: int, row: str | Sequence[str] | Sample, answer: str | Output) -> tuple[Sample, Output]:
-    if not isinstance(row, Sample):
-        row = Sample(str(number), "", (), (row,) if isinstance(row, str) else tuple(row))
-    if not isinstance(answer, Output):
-        return row, Output(row.id, answer)
-    return row, answer if answer.sample_id == row.id else replace(answer, sample_id=row.id)
+def _pairs(rows: Sequence[Any], answers: Sequence[str | Output], first: int) -> list[tuple[Sample, Output]]:
+    """Return rows (references, or samples) and answers as records; rows without an id are numbered from ``first``."""
+    pairs = []
+    for number, (row, answer) in enumerate(zip(rows, answers, strict=True), first):
+        if isinstance(row, Sample):
+            sample, name = row, row.id
+        else:
+            name = str(number)
+            sample = Sample(name, "", (), (row,) if isinstance(row, str) else tuple(row))
+        if not isinstance(answer, Output):
+            pairs.append((sample, Output(name, answer)))
+        else:
+            pairs.append((sample, answer if answer.sample_id == name else replace(answer, sample_id=name)))
+    return pairs

@@ -20,6 +20,7 @@ from llmkit.types import Failure, Judgment, Output, Sample, Score, ScoreStatus, 
 Fields: TypeAlias = tuple[str, str, float | None, ScoreStatus, str, tuple[float | str, ...], int]
 """Those of a `Score`, in their order."""
 
+_ONE_NUMBER = [False]
 NO_OUTPUT = "no output"
 _VARIES = -2
 _MOST_REASONS = 100
@@ -184,8 +185,12 @@ class Tally:
             return self._left_out(output, "skipped", stats.reason)
         try:
             value = self.metric.sample_value(stats)
-            finite = _finite(stats) and (value is None or math.isfinite(value))
-            kinds = [isinstance(item, str) for item in stats]
+            if len(stats) == 1 and type(stats[0]) is float:  # most metrics give one number
+                kinds, finite = _ONE_NUMBER, math.isfinite(stats[0])
+            else:
+                kinds = [isinstance(item, str) for item in stats]
+                finite = not any(map(_not_finite, stats))
+            finite = finite and (value is None or math.isfinite(value))
         except Exception as error:  # noqa: BLE001 - as above
             return self._left_out(output, "error", self._fault(error))
         if not finite:
@@ -223,10 +228,13 @@ class Tally:
         if not self.columns:
             self.columns = [array("d") for _ in stats]
             self.vocabulary = [{} for _ in stats]
+        self.rows.append(row)
+        if self._kinds is _ONE_NUMBER:
+            self.columns[0].append(stats[0])  # type: ignore[arg-type]  # it is no text
+            return
         for place, item in enumerate(stats):
             words = self.vocabulary[place]
             self.columns[place].append(words.setdefault(item, len(words)) if isinstance(item, str) else item)
-        self.rows.append(row)
 
 
 def _fields(score: Score) -> Fields:
@@ -260,8 +268,5 @@ def slice_value(value: Any) -> str:
     return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _finite(stats: Sequence[float | str]) -> bool:
-    for item in stats:  # noqa: SIM110 - a generator costs more than all the rest for the one number most metrics give
-        if not isinstance(item, str) and not math.isfinite(item):
-            return False
-    return True
+def _not_finite(item: float | str) -> bool:
+    return not isinstance(item, str) and not math.isfinite(item)
