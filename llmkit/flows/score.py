@@ -86,7 +86,8 @@ def score(
         raise UsageError(f"score() got {len(answers)} outputs for {len(given)} references")
     tallies = [Tally(name, plugin) for plugin, name in (registry.build("metrics", written) for written in metrics)]
     scores = [Scores() for _ in tallies]
-    window = max([_WINDOW, *(tally.batch for tally in tallies)])
+    batch = max((tally.batch for tally in tallies), default=0) or 1
+    window = batch * max(1, _WINDOW // batch)
     for start in range(0, len(answers), window):
         pairs = _pairs(given[start : start + window], answers[start : start + window], start)
         for tally, found in zip(tallies, scores, strict=True):
