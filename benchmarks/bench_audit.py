@@ -95,9 +95,13 @@ def main() -> int:
     for key, value in theirs.items():
         assert abs(ours[key] - value) < 1e-9, key
     print(f"scikit-learn {version('scikit-learn')}, scipy {version('scipy')}, numpy {version('numpy')}")
-    print(f"llmkit audit, {rows:,} verdicts, {RESAMPLES:,} resamples, whole command: {seconds:.2f} CPU s")
-    print(f"scikit-learn and scipy, four statistics: {each:.3f} CPU s a resample, {each * RESAMPLES:,.0f} s for all")
-    print(f"ratio {each * RESAMPLES / seconds:.0f}; values equal to 1e-9")
+    whole = each * RESAMPLES
+    print(f"{rows:,} verdicts, {RESAMPLES:,} resamples; values equal to 1e-9\n")
+    print("| program | CPU s | ratio |\n|---|---|---|")
+    print(f"| llmkit audit, the whole command | {seconds:.2f} | 1.0x |")
+    print(
+        f"| scikit-learn and scipy, four statistics, from {each:.3f} s a resample | {whole:,.0f} | {whole / seconds:.0f}x |"
+    )
     return 0 if quick or seconds <= TARGET else 1
 
 
