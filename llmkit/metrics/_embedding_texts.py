@@ -158,7 +158,12 @@ class EmbeddingMetric(MeanMetric):
     @property
     def signature(self) -> str:
         """The settings, the implementation, and the version of the library that runs the model."""
-        return f"{super().signature}|transformers-{version('transformers')}"
+        return f"{self.own_signature}|transformers-{version('transformers')}"
+
+    @property
+    def own_signature(self) -> str:
+        """The settings and the implementation, which need no library."""
+        return super().signature
 
     @property
     def _disk(self) -> EmbeddingCache:

@@ -96,8 +96,8 @@ class EmbeddingSimilarity(EmbeddingMetric):
 
     @property
     def signature(self) -> str:
-        """The settings and the implementation."""
-        return super().signature.rpartition("|")[0] if self.base_url else super().signature
+        """The settings and the implementation; an endpoint runs without any library of ours."""
+        return self.own_signature if self.base_url else super().signature
 
     def stats_many(self, pairs: Sequence[tuple[Sample, Output]]) -> Sequence[tuple[float] | Skipped]:
         """Return the cosine of each output with its references."""

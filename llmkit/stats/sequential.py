@@ -123,7 +123,7 @@ class ConfidenceSequence:
         if self._total is not None:  # what the mean of the samples still to come would have to be
             means = (self._total * means - sums[:-1, None]) / (self._total - seen)[:, None]
         possible = (means >= -_ROUNDING) & (means <= 1 + _ROUNDING)
-        means = np.clip(means, 0.0, 1.0)
+        means = np.clip(means, 0.0, 1.0) + 0.0  # a mean of -0.0, left by an underflow, would turn the bet's limit round
         gaps = scores[:, None] - means
         with np.errstate(divide="ignore"):
             up = np.minimum(bets, self._stake / means)

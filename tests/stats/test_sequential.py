@@ -4,7 +4,7 @@ from math import inf, log, nan, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmkit.stats import ConfidenceSequence, settle_drop, settle_value, split_alpha
@@ -49,6 +49,7 @@ def test_it_is_the_hedged_capital_process(total: int | None, share: float) -> No
     assert found == near((low, high), abs=1e-9)
 
 
+@example([5e-324, 0.0], 1, True)
 @given(scores, st.integers(1, 10), st.booleans())
 def test_it_does_not_matter_how_many_come_at_once(values: list[float], size: int, finite: bool) -> None:
     total = len(values) + 3 if finite else None
