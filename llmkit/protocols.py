@@ -7,9 +7,11 @@ are its YAML arguments, its docstring is its help (see `llmkit.registry`).
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
+from llmkit.document import Chunk, Document
 from llmkit.types import Judgment, Output, Passage, Request, Response, Sample, Skipped, Table, Verdict
 
 T = TypeVar("T")
@@ -247,11 +249,86 @@ class Dataset(Protocol):
         ...
 
 
-class Embedder(Protocol):
-    """Turns texts into vectors."""
+Role: TypeAlias = Literal["query", "passage"]
+"""What a text is to a model that embeds questions and passages differently."""
 
-    def embed(self, texts: Sequence[str], role: Literal["query", "passage"]) -> Any:
+
+class Tokenizer(Protocol):
+    """Cuts texts as a model does."""
+
+    fingerprint: str
+    """What makes it cut as it does: another one, other tokens."""
+
+    def spans(self, texts: Sequence[str]) -> Sequence[Any]:
+        """Return for each text an int64 array of shape (tokens, 2): where each token starts and ends, in characters."""
+        ...
+
+
+class Embedder(Tokenizer, Protocol):
+    """Turns texts into vectors of length 1.
+
+    A frozen dataclass whose ``fingerprint`` is made of the model's weights and tokenizer, pooling, prefixes, the
+    greatest number of tokens and the precision class; nothing that leaves the vectors the same (device, batch size).
+
+    One that asks a server has ``target`` (a provider's spec) and the dialogue ``asks(texts, role) -> Dialogue[array]``
+    in place of ``embed``; the flow runs it on the engine.
+    """
+
+    max_tokens: int | None
+    """More are cut off, which is counted; None where nothing is."""
+
+    dimensions: int | None
+    """How long a vector is; None until the first has been seen."""
+
+    def embed(self, texts: Sequence[str], role: Role) -> Any:
         """Return an array of shape (len(texts), dimensions), float32."""
+        ...
+
+
+class Chunker(Protocol):
+    """Cuts a document into chunks. Pure; a frozen dataclass whose arguments and ``version`` are part of the index."""
+
+    version: ClassVar[int]
+
+    def cut(self, document: Document, tokenizer: Tokenizer) -> Sequence[Chunk]:
+        """Return the chunks, in order of where they start."""
+        ...
+
+
+class VectorIndex(Protocol):
+    """Searches vectors that it was built of, by inner product. Derived: it can always be made anew from them.
+
+    ``exact`` says that what it finds is surely the best, ``updatable`` that ``add`` and ``remove`` work.
+    """
+
+    exact: ClassVar[bool]
+    updatable: ClassVar[bool]
+
+    def build(self, vectors: Any, rows: Any) -> None:
+        """Take vectors (n, d) float32 of length 1, known from now on by ``rows`` (n,) int64."""
+        ...
+
+    def add(self, vectors: Any, rows: Any) -> None:
+        """Take more of them."""
+        ...
+
+    def remove(self, rows: Any) -> None:
+        """Forget some of them; rows that it does not know are no error."""
+        ...
+
+    def search(self, queries: Any, k: int, allowed: Any | None = None) -> tuple[Any, Any]:
+        """Return scores (q, k) float32 and rows (q, k) int64 of the nearest, best first; -inf and -1 in place of none.
+
+        ``allowed`` (a sorted int64 array) are the only rows that may be found.
+        """
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write what was built into an empty folder."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Take what `save` wrote."""
         ...
 
 

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 class Kind(StrEnum):
     """Kinds of plug-in."""
 
+    chunkers = "chunkers"
+    embedders = "embedders"
     judges = "judges"
     metrics = "metrics"
     perturbations = "perturbations"
     providers = "providers"
+    vectors = "vectors"
 
 
 def list_command(
@@ -42,7 +45,7 @@ def list_command(
     elif name:
         sys.stdout.write(_explained(found[0]))
     else:
-        width = max(len(one.name) for one in found)
+        width = max((len(one.name) for one in found), default=0)
         sys.stdout.write("".join(f"{one.name:<{width}}  {one.summary}\n" for one in found))
 
 

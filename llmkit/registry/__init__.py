@@ -17,7 +17,9 @@ from llmkit.registry.hints import json_schema, limits, whole_as_text
 from llmkit.registry.owners import (
     KINDS,
     builtin_names,
+    chunker,
     did_you_mean,
+    embedder,
     judge,
     lookup,
     metric,
@@ -26,6 +28,7 @@ from llmkit.registry.owners import (
     provider,
     published_names,
     register,
+    vector_index,
 )
 from llmkit.registry.sentences import sentence, shown
 
@@ -38,8 +41,10 @@ __all__ = [
     "builtin_names",
     "canonical",
     "check",
+    "chunker",
     "describe",
     "did_you_mean",
+    "embedder",
     "explicit",
     "fields",
     "json_schema",
@@ -55,5 +60,6 @@ __all__ = [
     "register",
     "sentence",
     "shown",
+    "vector_index",
     "whole_as_text",
 ]

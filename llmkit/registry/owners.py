@@ -15,10 +15,13 @@ from llmkit.errors import ConfigError, Problem
 from llmkit.spec import NAME
 
 KINDS: Mapping[str, str] = {
+    "chunkers": "chunker",
+    "embedders": "embedder",
     "judges": "judge",
     "metrics": "metric",
     "perturbations": "perturbation",
     "providers": "provider",
+    "vectors": "vector index",
 }
 """Plug-in kinds and the word for one of each. A kind is a package of the house and an entry-point group
 ``llmkit.<kind>``; a new kind is one more entry here."""
@@ -69,6 +72,21 @@ def provider(name: str) -> Callable[[C], C]:
 def perturbation(name: str) -> Callable[[C], C]:
     """Register a perturbation class under ``name``."""
     return register("perturbations", name)
+
+
+def chunker(name: str) -> Callable[[C], C]:
+    """Register a chunker class under ``name``."""
+    return register("chunkers", name)
+
+
+def embedder(name: str) -> Callable[[C], C]:
+    """Register an embedder class under ``name``."""
+    return register("embedders", name)
+
+
+def vector_index(name: str) -> Callable[[C], C]:
+    """Register a class that searches vectors under ``name``."""
+    return register("vectors", name)
 
 
 def _unfit(kind: str, name: str, cls: type) -> str:

@@ -1,0 +1,1 @@
+"""Where documents come from: folders and tables (sources), and files turned into text (loaders)."""

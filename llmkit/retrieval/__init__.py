@@ -1,0 +1,1 @@
+"""The index on disk, lexical search, filters, and what is made of ranked passages: fusion, diversity, citations."""
