@@ -298,7 +298,9 @@ class Chunker(Protocol):
 class VectorIndex(Protocol):
     """Searches vectors that it was built of, by inner product. Derived: it can always be made anew from them.
 
-    ``exact`` says that what it finds is surely the best, ``updatable`` that ``add`` and ``remove`` work.
+    ``exact`` says that what it finds is surely the best, ``updatable`` that ``add`` and ``remove`` work. Scores are
+    those of the vectors themselves, and equal ones come in the order of their rows, whichever back-end found them; most
+    subclass `llmkit.vectors._base.Searched`, which does that, and only propose candidates.
     """
 
     exact: ClassVar[bool]
@@ -327,8 +329,8 @@ class VectorIndex(Protocol):
         """Write what was built into an empty folder."""
         ...
 
-    def load(self, folder: Path) -> None:
-        """Take what `save` wrote."""
+    def load(self, folder: Path, vectors: Any, rows: Any) -> None:
+        """Take what `save` wrote, and the vectors that it was built of, as `build` does: no file holds them twice."""
         ...
 
 
