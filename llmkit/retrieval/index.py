@@ -1,0 +1,213 @@
+"""Reading an index: one generation, as it was when it was opened, whatever a build publishes meanwhile."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from llmkit.errors import InfrastructureError, UsageError
+from llmkit.retrieval.failures import damaged
+from llmkit.retrieval.match import match_of
+from llmkit.retrieval.records import Derived, Filter, IndexMeta, StoredChunk
+from llmkit.retrieval.schema import FILE_NAME, connect_reader
+from llmkit.retrieval.vector_file import open_rows, vector_path
+
+if TYPE_CHECKING:
+    from numpy import float32, int64
+    from numpy.typing import NDArray
+
+_CHUNK: Final = (
+    'SELECT c.number, d.path, d.title, c.headings, c.start, c."end", c.text, d.meta, c.ordinal '
+    "FROM chunks c JOIN documents d ON d.id = c.document "
+)
+_AT_ONCE: Final = 500
+_ATTEMPTS: Final = 20
+
+
+class Index:
+    """A read-only snapshot of one generation; takes no lock, and may be used by several threads.
+
+    Open it with `open`, close it or use it as a context manager. As long as it is open it reads the generation that it
+    was opened with, and the file cannot shrink.
+
+    Attributes:
+        folder: Where the index lies.
+        meta: What it says of itself.
+    """
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        self.folder = folder
+        self._connection = connection
+        self._lock = threading.Lock()
+        connection.execute("BEGIN")
+        self._values = dict(self._rows("SELECT name, value FROM meta"))
+        if "meta" not in self._values:
+            raise UsageError(f"the index in {folder} was never built to its end; run 'llmkit index build CONFIG'")
+        self.meta: IndexMeta = IndexMeta(**json.loads(self._values["meta"]))
+        self._vectors = self._open_vectors()
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open the index in a folder.
+
+        Raises:
+            UsageError: there is none, or it was never built to its end.
+            InfrastructureError: it is damaged, or of another schema than this llmkit's.
+        """
+        for attempt in range(_ATTEMPTS):
+            connection = connect_reader(folder)
+            try:
+                return cls(folder, connection)
+            except FileNotFoundError as error:  # its vectors were replaced between two looks
+                connection.close()
+                if attempt == _ATTEMPTS - 1:
+                    raise damaged(Path(error.filename), "it is missing") from error
+            except sqlite3.DatabaseError as error:
+                connection.close()
+                raise damaged(folder / FILE_NAME, str(error)) from error
+            except BaseException:
+                connection.close()
+                raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Let go of the files; safe to call twice."""
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def numbers(self) -> NDArray[int64]:
+        """Return the numbers of all chunks, in order."""
+        import numpy as np
+
+        return np.flatnonzero(self._places() >= 0)
+
+    def allowed(self, where: Filter | None) -> NDArray[int64] | None:
+        """Return the numbers of the chunks that pass a filter, in order; None for no filter."""
+        import numpy as np
+
+        if where is None:
+            return None
+        condition, values = where
+        found = self._rows(
+            f"SELECT number FROM chunks WHERE document IN (SELECT d.id FROM documents d WHERE {condition}) "  # noqa: S608 - made by filters.py, its values are parameters
+            "ORDER BY number",
+            tuple(values),
+        )
+        return np.fromiter((row[0] for row in found), dtype=np.int64)
+
+    def vectors(self) -> tuple[NDArray[float32], NDArray[int64]]:
+        """Return the vectors, shape (rows, dimensions), mapped from the file, and the row of each chunk.
+
+        The second array is indexed by the chunk's number; -1 stands where no chunk has that number. Chunks of equal
+        text share a row, and rows without a chunk wait for `llmkit index gc`.
+
+        Raises:
+            UsageError: the index is lexical only.
+        """
+        if self._vectors is None:
+            raise UsageError(
+                f"the index in {self.folder} is lexical only and holds no vectors; add 'embed' to its config and build"
+            )
+        return self._vectors, self._places()
+
+    def derived(self) -> Derived | None:
+        """Return the approximate index of this generation's vectors, None where there is none."""
+        if "derived" not in self._values:
+            return None
+        known = json.loads(self._values["derived"])
+        folder = self.folder / known["folder"]
+        return Derived(known["spec"], folder) if folder.is_dir() else None
+
+    def chunks(self, numbers: Sequence[int]) -> list[StoredChunk]:
+        """Return chunks in the order of ``numbers``. Raises LookupError for a number that no chunk has."""
+        wanted = [int(number) for number in numbers]
+        found: dict[int, StoredChunk] = {}
+        for first in range(0, len(wanted), _AT_ONCE):
+            part = wanted[first : first + _AT_ONCE]
+            marks = ",".join("?" * len(part))
+            rows = self._rows(f"{_CHUNK} WHERE c.number IN ({marks})", tuple(part))
+            found |= {row[0]: _chunk(row) for row in rows}
+        for number in wanted:
+            if number not in found:
+                raise LookupError(f"no chunk has the number {number}")
+        return [found[number] for number in wanted]
+
+    def around(self, number: int, before: int, after: int) -> list[StoredChunk]:
+        """Return the chunk with up to so many chunks of its document before and after it, in order."""
+        rows = self._rows(
+            f"{_CHUNK} JOIN chunks here ON here.number = ? AND here.document = c.document "
+            "WHERE c.ordinal BETWEEN here.ordinal - ? AND here.ordinal + ? ORDER BY c.ordinal",
+            (int(number), before, after),
+        )
+        return [_chunk(row) for row in rows]
+
+    def every(self) -> Iterator[StoredChunk]:
+        """Yield all chunks by path and place."""
+        last = ("", -1)
+        while True:
+            rows = self._rows(
+                f"{_CHUNK} WHERE (d.path, c.ordinal) > (?, ?) ORDER BY d.path, c.ordinal LIMIT {_AT_ONCE}",
+                last,
+            )
+            if not rows:
+                return
+            yield from map(_chunk, rows)
+            last = (rows[-1][1], rows[-1][8])
+
+    def lexical(self, query: str, k: int, allowed: NDArray[int64] | None = None) -> list[tuple[int, float]]:
+        """Return the numbers and BM25 scores (k1 1.2, b 0.75) of at most ``k`` chunks, best first, ties by number.
+
+        A chunk is found by any word of the query; words such as 'the' count only where there are no others. The
+        statistics are those of the whole index, whatever the filter.
+        """
+        match = match_of(query)
+        if not match or k < 1:
+            return []
+        statement = "SELECT rowid, -bm25(chunks_fts) AS score FROM chunks_fts WHERE chunks_fts MATCH ?"
+        try:
+            if allowed is None:
+                found = self._rows(f"{statement} ORDER BY score DESC, rowid LIMIT ?", (match, k))
+            else:
+                passing = set(allowed.tolist())
+                rows = self._rows(statement, (match,))
+                found = sorted((row for row in rows if row[0] in passing), key=lambda row: (-row[1], row[0]))[:k]
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                raise UsageError(f"the index in {self.folder} was built without 'lexical'") from error
+            raise InfrastructureError(f"cannot search {self.folder / FILE_NAME}: {error}") from error
+        return [(int(number), float(score)) for number, score in found]
+
+    def _places(self) -> NDArray[int64]:
+        """Return the row of each chunk by its number; -1 for numbers without a chunk, 0 where there are no vectors."""
+        import numpy as np
+
+        return np.frombuffer(self._values["places"], dtype="<i4").astype(np.int64)
+
+    def _open_vectors(self) -> NDArray[float32] | None:
+        if self.meta.embed_fingerprint is None:
+            return None
+        epoch = int(self._values["epoch"])
+        dimensions, rows = self._rows("SELECT dimensions, rows FROM epochs WHERE epoch = ?", (epoch,))[0]
+        return open_rows(vector_path(self.folder, epoch), rows, dimensions)
+
+    def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._lock:
+            return self._connection.execute(statement, values).fetchall()
+
+
+def _chunk(row: Any) -> StoredChunk:
+    number, path, title, headings, start, end, text, meta, ordinal = row
+    return StoredChunk(number, path, title, tuple(json.loads(headings)), start, end, text, json.loads(meta), ordinal)
