@@ -20,7 +20,14 @@ def write_junit(
     from llmkit.report.junit import gate_cases, junit_xml, sample_cases
     from llmkit.store import write_text
 
-    cases = [*gate_cases(gates, comparison), *(sample_cases(run, comparison) if samples else ())]
+    cases = list(gate_cases(gates, comparison))
+    if samples:
+        worse = None
+        if comparison is not None:
+            from llmkit.flows.changes import every_worse
+
+            worse = every_worse(comparison, run)
+        cases += sample_cases(run, comparison, worse)
     write_text(path, junit_xml(str(run.summary["name"]), cases))
 
 

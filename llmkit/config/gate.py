@@ -52,6 +52,12 @@ class Latency(Section):
     p95: Ceiling | None = Field(default=None, description="Of the slowest twentieth.")
     p99: Ceiling | None = Field(default=None, description="Of the slowest hundredth.")
 
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Latency:
+        if all(getattr(self, name) is None for name in type(self).model_fields):
+            raise wrong("give 'p50', 'p90', 'p95' or 'p99': without one of them nothing is asked for")
+        return self
+
 
 class Gate(Section):
     """What must hold for a run to be good; else the exit code says so. Any other key names a scorer."""
@@ -100,7 +106,6 @@ class Gate(Section):
 
     @property
     def names_drops(self) -> bool:
-        """Whether any rule says how much drop is put up with."""
-        parts = [rule for values in self.slices.values() for rules in values.values() for rule in rules.values()]
-        rules = [*self.scorers.values(), *parts, *([self.every] if self.every else [])]
+        """Whether any rule about all rows says how much drop is put up with; one about a part of them says nothing."""
+        rules = [*self.scorers.values(), *([self.every] if self.every else [])]
         return any(rule.max_drop is not None for rule in rules)

@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from llmkit.flows.conditions import paired_rows
 from llmkit.flows.pairs import Pairs
-from llmkit.flows.scored_run import Floats
+from llmkit.flows.run_settings import settings_of
+from llmkit.flows.scored_run import Floats, ScoredRun
+from llmkit.store import open_baseline
+from llmkit.types import Comparison, Run
 
 LISTED = 100
 """So many samples a scorer stand in each list of flips."""
@@ -43,13 +47,9 @@ def of_samples(pairs: Pairs, described: Mapping[str, Mapping[str, Any]]) -> Chan
     without_unit = [name for name in ranked if not described[name]["unit"]] or ranked
     for name in ranked:
         base, candidate, unsteady = pairs.means(name)
-        yes_no = bool(described[name]["binary"])
-        if yes_no and unsteady.any():
+        if described[name]["binary"] and unsteady.any():
             flaky[name] = _flaky(pairs.ids, base, candidate, unsteady)
-        change = np.nan_to_num(candidate - base) * (1.0 if described[name]["higher_is_better"] else -1.0)
-        change[np.abs(change) <= _SAME * max(1.0, float(np.abs(change).max(initial=0.0)))] = 0.0
-        if yes_no:
-            change[unsteady] = 0.0
+        change = _gains(described[name], base, candidate, unsteady)
         flips[name] = {
             "worse": _listed(pairs.ids, base, candidate, change),
             "better": _listed(pairs.ids, base, candidate, -change),
@@ -65,6 +65,35 @@ def of_samples(pairs: Pairs, described: Mapping[str, Mapping[str, Any]]) -> Chan
     order = np.lexsort((np.arange(count), -gains, drops))
     changed = [pairs.ids[place] for place in order if drops[place] < 0 or gains[place] > 0]
     return Changes(changed, flips, flaky)
+
+
+def every_worse(comparison: Comparison, candidate: Run) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return by scorer and sample the score before and now, of every sample that got worse, however many they are."""
+    base = open_baseline(comparison.base["path"])
+    names = [name for name, found in comparison.metrics.items() if found["higher_is_better"] is not None]
+    repeats = min(int(run.manifest.get("repeats", 1)) for run in (base, candidate))
+    left, right = ScoredRun(base, repeats=repeats), ScoredRun(candidate, repeats=repeats)
+    before, after = (dict(zip(run.ids, run.digests, strict=True)) for run in (left, right))
+    pairs = Pairs(left, right, paired_rows(before, after, left.repeated | right.repeated).shared, None, repeats)
+    described = candidate.summary["scores"]
+    corpus = [name for name in names if described[name]["kind"] != "mean"]
+    for name, metric in settings_of(candidate).scorers(corpus).items():
+        left.columns[name].value_samples(metric)
+    found = {}
+    for name in names:
+        then, now, unsteady = pairs.means(name)
+        for at in np.flatnonzero(_gains(described[name], then, now, unsteady) < 0):
+            found[name, pairs.ids[at]] = float(then[at]), float(now[at])
+    return found
+
+
+def _gains(about: Mapping[str, Any], base: Floats, candidate: Floats, unsteady: Any) -> Floats:
+    """Return each sample's change in the better direction; 0 where there is none, or its repeats disagree anyway."""
+    change: Floats = np.nan_to_num(candidate - base) * (1.0 if about["higher_is_better"] else -1.0)
+    change[np.abs(change) <= _SAME * max(1.0, float(np.abs(change).max(initial=0.0)))] = 0.0
+    if about["binary"]:
+        change[unsteady] = 0.0
+    return change
 
 
 def _span(bounds: Sequence[float | None] | None) -> float:

@@ -65,7 +65,7 @@ class Rules:
 def rules_of(gate: Gate, described: Mapping[str, Mapping[str, Any]], slices: Iterable[str] | None = None) -> Rules:
     """Return the rules of a gate for the scorers of a run.
 
-    A gate that names no drop at all puts up with none, in every scorer that has a better direction and no unit.
+    A gate that names no drop for all rows puts up with none, in every scorer that has a better direction and no unit.
 
     Args:
         gate: As configured.
@@ -78,10 +78,11 @@ def rules_of(gate: Gate, described: Mapping[str, Mapping[str, Any]], slices: Ite
     problems: list[Problem] = []
     named = _named(gate, described, problems)
     every = gate.every
-    if every is None and not gate.names_drops:
+    if not gate.names_drops:
         from llmkit.config.gate import Rule
 
-        every = Rule(max_drop=0.0)
+        none = Rule(max_drop=0.0)
+        every = none if every is None else _merged(none, every)
     bounds = []
     for scorer, about in described.items():
         ours = every if about["higher_is_better"] is not None and not about["unit"] else None
@@ -145,11 +146,13 @@ def held(rules: Rules, summary: Mapping[str, Any]) -> dict[str, Entry]:
     floor, coverage = rules.gate.coverage.min, summary["coverage"]
     found: dict[str, Entry] = {"coverage": {"min": floor, "value": coverage, "pass": coverage >= floor}}
     for bound in rules.bounds:
-        entry = _part_of(summary, bound)
+        entry, unkept = _part_of(summary, bound), _unkept(summary, bound)
         for asked in ("min", "max"):
             limit = getattr(bound.rule, asked)
             if limit is not None:
-                found[bound.name(asked)] = _limited(bound, asked, limit, entry, certain=rules.gate.certain)
+                found[bound.name(asked)] = _limited(
+                    bound, asked, limit, entry, certain=rules.gate.certain, unkept=unkept
+                )
     return found
 
 
@@ -177,7 +180,25 @@ def _part_of(summary: Mapping[str, Any], bound: Bound) -> Mapping[str, Any]:
     return entry
 
 
-def _limited(bound: Bound, asked: str, limit: float, found: Mapping[str, Any], *, certain: bool) -> Entry:
+def _unkept(summary: Mapping[str, Any], bound: Bound) -> str:
+    """Return what to do about a part of the rows that the summary does not hold; empty where it does."""
+    if not bound.field:
+        return ""
+    table = summary["slices"].get(bound.field, {})
+    if bound.value in table.get("values", {}):
+        return ""
+    left = int(table.get("left_out", 0))
+    if not left:
+        return f": no row has this {bound.field}; correct it, or take the rule out"
+    return (
+        f": {left:,} values of {bound.field} with few rows are not kept; name it in the 'gate' of the run's own config,"
+        " and score the same answers again with llmkit eval CONFIG --outputs RUN"
+    )
+
+
+def _limited(
+    bound: Bound, asked: str, limit: float, found: Mapping[str, Any], *, certain: bool, unkept: str = ""
+) -> Entry:
     value, low, high = (found.get(key) for key in ("value", "low", "high"))
     entry: Entry = {
         "scorer": bound.scorer,
@@ -190,7 +211,8 @@ def _limited(bound: Bound, asked: str, limit: float, found: Mapping[str, Any], *
     label = f"{bound.scorer} where {bound.where}" if bound.where else bound.scorer
     side = "at least" if asked == "min" else "at most"
     if value is None:
-        return _judged(entry, MISSING, f"{label} has no value, and the gate asks for {side} {limit:g}")
+        note = f"{label} has no value, and the gate asks for {side} {limit:g}"
+        return _judged(entry, MISSING, f"{note}{unkept}")
     sign = 1.0 if asked == "min" else -1.0
     good = sign * (value - limit) >= 0
     if low is None or high is None:

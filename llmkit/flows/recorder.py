@@ -199,6 +199,7 @@ class Recorder:
             slices=self.slices,
             design=self.design(),
             originals=self._originals() if self.reworded else None,
+            named={(bound.field, bound.value) for bound in self.setup.rules.bounds if bound.field},
         )
         for tally in self.tallies:
             self.human.correct(found["scores"][tally.name], tally, self.slices, self.design(), self._width)

@@ -6,7 +6,7 @@ not in the summary; they are in the manifest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite
 from typing import Any
@@ -63,10 +63,12 @@ def summarise(
     slices: Sequence[Codes],
     design: Design,
     originals: Any = None,
+    named: Collection[tuple[str, str]] = (),
 ) -> dict[str, Any]:
     """Return the summary of a run.
 
     ``originals`` is which of the rows of ``slices`` and ``design`` are the set's own, a mask; None where all are.
+    ``named`` are fields and values whose part of the rows is kept however small it is: those of the gate.
     """
     failed = sum(errors.values())
     scores = {tally.name: _scorer(tally, design) for tally in tallies}
@@ -78,7 +80,12 @@ def summarise(
         "outputs": {"ok": rows * repeats - failed, "error": failed, "errors": dict(sorted(errors.items()))},
         "coverage": min((entry["coverage"] for entry in scores.values()), default=0.0),
         "scores": scores,
-        "slices": {codes.field: _slice(codes, tallies, design, repeats, originals) for codes in slices},
+        "slices": {
+            codes.field: _slice(
+                codes, tallies, design, repeats, originals, {value for field, value in named if field == codes.field}
+            )
+            for codes in slices
+        },
     }
 
 
@@ -242,11 +249,13 @@ def table_of(tally: Tally, chosen: Any = None) -> Table:
     )
 
 
-def _slice(codes: Codes, tallies: Sequence[Tally], design: Design, repeats: int, own: Any) -> dict[str, Any]:
+def _slice(  # noqa: PLR0917 - rows, scores, and how both hang together
+    codes: Codes, tallies: Sequence[Tally], design: Design, repeats: int, own: Any, named: Collection[str]
+) -> dict[str, Any]:
     of_row = np.frombuffer(codes.codes, dtype=np.uint32)
     counts = np.bincount(of_row if own is None else of_row[own], minlength=len(codes.values)) // repeats
     order = sorted(codes.values, key=lambda value: (-int(counts[codes.values[value]]), value))
-    shown = order[:SLICE_VALUES]
+    shown = [value for place, value in enumerate(order) if place < SLICE_VALUES or value in named]
     table = {value: _slice_row(codes.values[value], of_row, counts, tallies, design) for value in shown}
     return {"values": dict(sorted(table.items())), "left_out": len(order) - len(shown)}
 

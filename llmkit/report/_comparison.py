@@ -22,7 +22,12 @@ def comparison_section(comparison: Mapping[str, Any] | None, summary: Mapping[st
     described = summary["scores"]
     metrics = comparison.get("metrics") or {}
     axis = svg.around_zero(
-        [_of(one, key) for one in metrics.values() for key in ("value", "low", "high") if _plain(one)]
+        [
+            _of(one, key)
+            for name, one in metrics.items()
+            for key in ("value", "low", "high")
+            if _plain(one, described.get(name, {}))
+        ]
     )
     slices = [
         {"where": f"{field} = {value}", **_row(name, one, described.get(name, {}), None)}
@@ -34,7 +39,8 @@ def comparison_section(comparison: Mapping[str, Any] | None, summary: Mapping[st
     return {
         "base": {"name": "", "path": ""} | dict(comparison.get("base") or {}),
         "rows": [
-            _row(name, one, described.get(name, {}), axis if _plain(one) else None) for name, one in metrics.items()
+            _row(name, one, described.get(name, {}), axis if _plain(one, described.get(name, {})) else None)
+            for name, one in metrics.items()
         ],
         "scale": svg.scale(axis),
         "slices": slices,
@@ -45,8 +51,10 @@ def comparison_section(comparison: Mapping[str, Any] | None, summary: Mapping[st
     }
 
 
-def _plain(one: Mapping[str, Any]) -> bool:
-    """Whether a difference goes on the shared axis: that of a score between 0 and 1."""
+def _plain(one: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """Whether a difference goes on the shared axis: that of a score between 0 and 1, and not of seconds or dollars."""
+    if one.get("unit") or entry.get("unit"):
+        return False
     ends = [(one.get(side) or {}).get(key) for side in ("base", "candidate") for key in ("value", "low", "high")]
     return all(end is None or 0 <= end <= 1 for end in ends)
 

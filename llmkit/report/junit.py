@@ -92,14 +92,21 @@ def _asked(name: str, entry: Mapping[str, Any]) -> str:
     return f"{name} is {plain(entry['value'])}; asked for: {asked}"
 
 
-def sample_cases(run: Run, comparison: Comparison | None = None) -> Iterator[Case]:
+def sample_cases(
+    run: Run, comparison: Comparison | None = None, worse: Mapping[tuple[str, str], tuple[float, float]] | None = None
+) -> Iterator[Case]:
     """Yield a test for each sample, repeat and scorer.
 
-    With a comparison a sample fails where its score got worse; those beyond the flips that are listed fail as one test.
-    Without a comparison it fails where a yes-or-no scorer says no. A missing score is an error, a scorer that does not
-    apply a skipped test.
+    With a comparison a sample fails where its score got worse. Without one it fails where a yes-or-no scorer says no. A
+    missing score is an error, a scorer that does not apply a skipped test.
+
+    Args:
+        run: The run.
+        comparison: With its base, if any.
+        worse: By scorer and sample the score before and now, of all that got worse. Without it the flips that the
+            comparison lists fail, and those beyond them as one test.
     """
-    worse = {} if comparison is None else _worse(comparison)
+    told = {} if comparison is None else _listed(comparison) if worse is None else worse
     binary = {name for name, entry in run.summary["scores"].items() if entry["binary"] and comparison is None}
     good = {name: 1.0 if entry["higher_is_better"] else 0.0 for name, entry in run.summary["scores"].items()}
     for score in run.scores:
@@ -108,22 +115,23 @@ def sample_cases(run: Run, comparison: Comparison | None = None) -> Iterator[Cas
             yield Case(score.scorer, name, "error", "no score", score.reason)
         elif score.status == "skipped":
             yield Case(score.scorer, name, "skipped", "", score.reason)
-        elif (score.scorer, score.sample_id) in worse:
-            yield Case(score.scorer, name, "failure", "worse", worse[score.scorer, score.sample_id])
+        elif (score.scorer, score.sample_id) in told:
+            before, now = told[score.scorer, score.sample_id]
+            yield Case(score.scorer, name, "failure", "worse", f"{before:.4g} before, {now:.4g} now")
         elif score.scorer in binary and score.value is not None and score.value != good[score.scorer]:
             yield Case(score.scorer, name, "failure", "failed", score.reason or f"{score.scorer} says {score.value:g}")
         else:
             yield Case(score.scorer, name)
-    for scorer, found in ({} if comparison is None else comparison.metrics).items():
+    for scorer, found in ({} if comparison is None or worse is not None else comparison.metrics).items():
         flips = found.get("flips") or {}
         rest = int(flips.get("worse_in_all", 0)) - len(flips.get("worse", ()))
         if rest > 0:
             yield Case(scorer, "samples beyond those", "failure", "worse", f"{rest:,} more samples got worse")
 
 
-def _worse(comparison: Comparison) -> dict[tuple[str, str], str]:
+def _listed(comparison: Comparison) -> dict[tuple[str, str], tuple[float, float]]:
     return {
-        (name, one["id"]): f"{one['base']:.4g} before, {one['candidate']:.4g} now"
+        (name, one["id"]): (one["base"], one["candidate"])
         for name, found in comparison.metrics.items()
         for one in (found.get("flips") or {}).get("worse", ())
     }

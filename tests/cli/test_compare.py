@@ -105,10 +105,35 @@ def test_a_job_on_github_is_told(folder: Path) -> None:
     done = llmkit(*words, folder=folder, env=env)
     assert (done.code, done.json["verdict"]) == (1, "regressed")
     assert "::error title=llmkit%3A t::exact_match " in done.err
-    assert (folder / "step.md").read_text().startswith("<!-- llmkit compare -->")
+    step = (folder / "step.md").read_text()
+    assert step.startswith("<!-- llmkit compare -->\n## ❌ Regressed")
+    assert "| `exact_match` ↑ | 0.983 | 0.500 | -0.483 |" in step
+    assert "29 changed samples, worst first" in step
     assert 'name="exact_match max_drop"' in (folder / "junit.xml").read_text()
     assert (folder / "junit.xml").read_text().count("<failure") == 1 + 29
     good = llmkit("eval", "good.yaml", "-q", "--baseline", "good", "--out", "told", folder=folder, env=env)
     assert good.code == 0
     assert "::notice title=llmkit%3A t::the gate holds" in good.err
     assert "<testcase" in (folder / "told" / "junit.xml").read_text()
+    assert (folder / "step.md").read_text() == step + (folder / "told" / "comparison.md").read_text() + "\n"
+    low = ("eval", "bad.yaml", "-q", "--out", "low", "--set", "gate.exact_match.min=0.9")
+    failed = llmkit(*low, folder=folder, env=env)
+    assert failed.code == 1
+    lines = [line for line in failed.err.splitlines() if line.startswith("::")]
+    assert lines == ["::error title=llmkit%3A t::exact_match is 0.5 (0.3774 to 0.6226), not at least 0.9"]
+    assert (folder / "step.md").read_text().endswith((folder / "low" / "report.md").read_text() + "\n")
+
+
+def test_every_sample_that_got_worse_fails_in_junit_however_many_they_are(tmp_path: Path) -> None:
+    for name, wrong in (("before", 0), ("after", 150)):
+        write_rows(tmp_path / f"{name}.jsonl", recorded(200, wrong))
+        metrics = ["exact_match", "length"]
+        write_config(tmp_path, f"{name}.yaml", dataset=f"{name}.jsonl", target="recorded", metrics=metrics)
+        assert llmkit("eval", f"{name}.yaml", "--out", name, "-q", folder=tmp_path).code == 0
+    assert llmkit("bless", "before", "-o", "base.json", folder=tmp_path).code == 0
+    for base in ("before", "base.json"):
+        words = ("compare", base, "after", "--junit", "junit.xml", "--junit-samples")
+        assert llmkit(*words, folder=tmp_path).code == 1
+        text = (tmp_path / "junit.xml").read_text()
+        assert text.count('type="worse"') == 150
+        assert 'name="r149"><failure message="1 before, 0 now"' in text

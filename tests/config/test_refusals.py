@@ -52,6 +52,8 @@ GOOD = "dataset: rows.jsonl\ntarget: echo\nmetrics: [exact_match]\n"
          "asked for")),
         ("gate: {token_f1: {min: 2, max: 1}}", "gate.token_f1: 'min' (2) is above 'max' (1)"),
         ("gate: {all: {max_drop: -1}}", "gate.all.max_drop: must be at least 0, got -1"),
+        ("gate: {latency: {}}", ("gate.latency: give 'p50', 'p90', 'p95' or 'p99': without one of them nothing is "
+         "asked for")),
         ("gate: {latency: {p96: {max: 1}}}", ("gate.latency.p96: unknown key 'p96' in 'gate.latency' "
          "(did you mean 'p99'?)")),
         ("gate: {latency: {p95: {mx: 1}}}", ("gate.latency.p95.mx: unknown key 'mx' in 'gate.latency.p95' "

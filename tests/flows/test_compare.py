@@ -181,6 +181,40 @@ def test_slices_are_compared_and_gated(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
+    "gate",
+    [
+        {"slices": {"lang": {"de": {"exact_match": {"max_drop": 0.5}}}}},
+        {"all": {"min": 0.1}},
+        {"exact_match": {"min": 0.1}},
+    ],
+)
+def test_a_rule_about_a_part_of_the_rows_does_not_let_the_others_drop(make: Make, gate: dict[str, Any]) -> None:
+    base, worse = make("a", answers(120), slices=["lang"]), make("b", answers(120, range(1, 120, 2)), slices=["lang"])
+    found = compare_runs(base, worse, gate=Gate.model_validate(gate))
+    assert (found.verdict, found.exit_code) == ("regressed", 1)
+    assert {name for name in found.gate if name.endswith(" max_drop")} == {f"{name} max_drop" for name in METRICS}
+    named = Gate.model_validate({**gate, "token_f1": {"max_drop": 0.9}})
+    assert compare_runs(base, worse, gate=named).exit_code == 0
+
+
+def test_a_value_with_few_rows_is_kept_where_the_gate_names_it(make: Make) -> None:
+    rows = [{**row, "lang": f"l{n // 2}"} for n, row in enumerate([*answers(104), answers(105)[-1]])]
+    rule = {"lang": {"l52": {"exact_match": {"min": 0.5}}}}
+    run = make("a", rows, slices=["lang"], gate={"slices": rule})
+    assert len(run.summary["slices"]["lang"]["values"]) == 51
+    assert run.summary["gate"]["exact_match min where lang = l52"]["pass"]
+    again = make("b", rows, slices=["lang"])
+    late = compare_runs(again, again, gate=Gate.model_validate({"slices": rule}))
+    assert late.exit_code == 3
+    assert "3 values of lang with few rows are not kept; name it in the 'gate' of the run's own config" in " ".join(
+        late.reasons
+    )
+    lost = Gate.model_validate({"slices": {"lang": {"xx": {"exact_match": {"min": 0.5}}}}})
+    few = make("c", answers(8), slices=["lang"])
+    assert "no row has this lang" in " ".join(compare_runs(few, few, gate=lost).reasons)
+
+
+@pytest.mark.parametrize(
     ("gate", "code", "said"),
     [
         ({"exact_match": {"min": 0.6}}, 0, ""),
