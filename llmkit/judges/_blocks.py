@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 
+from llmkit.prompts.fence import fenced
 from llmkit.types import Message, Output, Sample
 
 GUARD = (
@@ -13,14 +13,7 @@ GUARD = (
 )
 """The sentence about fences that belongs into every judge's system message."""
 
-
-def block(name: str, text: str) -> str:
-    """Return ``text`` between two fence lines that carry a mark made from the text itself.
-
-    A text cannot hold its own digest, so no text can close its own fence.
-    """
-    mark = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-    return f"<<<{name} {mark}>>>\n{text}\n<<<end {name} {mark}>>>"
+block = fenced
 
 
 def question(sample: Sample, output: Output) -> str:
