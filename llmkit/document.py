@@ -17,13 +17,15 @@ class Block:
         start: First character.
         end: One behind the last.
         kind: What it is.
-        level: 1 to 6 for a heading, 0 for anything else.
+        level: 1 or more for a heading, 0 for anything else.
+        label: A heading's words, without its markup; empty for anything else.
     """
 
     start: int
     end: int
     kind: BlockKind
     level: int = 0
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,9 @@ class Document:
         meta: Typed metadata: texts, numbers, booleans, dates as ``YYYY-MM-DD`` texts, lists of texts.
         blocks: The text's structure, in order and without overlap; what lies between (front matter, blank lines) is in
             none.
+        pages: Where each page starts in ``text``, for a format that has pages; empty for the others.
+        warnings: What could not be taken as it stood though the document could be read: a date that is none...; one
+            sentence each.
     """
 
     path: str
@@ -45,12 +50,23 @@ class Document:
     title: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
     blocks: tuple[Block, ...] = ()
+    pages: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a document: document.text[start:end], under the headings that it stands under."""
+    """A piece of a document: document.text[start:end].
+
+    Attributes:
+        start: First character.
+        end: One behind the last.
+        headings: The headings that all of it stands under, outermost first; one that the chunk itself begins with is
+            the last of them.
+        page: The page that it starts on, from 1; 0 where the document has no pages.
+    """
 
     start: int
     end: int
     headings: tuple[str, ...] = ()
+    page: int = 0

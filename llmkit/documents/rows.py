@@ -1,0 +1,201 @@
+"""The rows of a table: read in order, or one of them again, without holding the table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from llmkit import jsonl
+from llmkit.errors import DataError, InfrastructureError, Problem
+
+Kind = Literal["jsonl", "csv", "tsv", "parquet", "hf"]
+_BATCH = 1024
+_LARGEST_CELL = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row: its number from 1, and its columns, or the sentence that says why it cannot be read."""
+
+    number: int
+    value: dict[str, Any] | str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Where rows are.
+
+    Attributes:
+        kind: How they are written.
+        place: The file; for ``hf`` a name on the hub, or a folder.
+        name: A configuration of a hub set.
+        split: A split of a hub set.
+        revision: A revision of a hub set.
+    """
+
+    kind: Kind
+    place: str
+    name: str | None = None
+    split: str | None = None
+    revision: str | None = None
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows from the first.
+
+        Raises:
+            DataError: the table cannot be opened, or not be read to its end.
+            InfrastructureError: a hub that does not answer.
+        """
+        if self.kind == "jsonl":
+            return _jsonl(Path(self.place))
+        if self.kind == "parquet":
+            return _parquet(Path(self.place))
+        if self.kind == "hf":
+            return _hub(self)
+        return _csv(Path(self.place), "\t" if self.kind == "tsv" else ",")
+
+
+def _jsonl(path: Path) -> Iterator[Row]:
+    for number, value in jsonl.read_rows(path):
+        if isinstance(value, Problem):
+            yield Row(number, f"line {number} is {value.message}" if "JSON" in value.message else value.message)
+        elif isinstance(value, dict):
+            yield Row(number, value)
+        else:
+            yield Row(number, f"line {number} is no JSON object")
+
+
+def _csv(path: Path, delimiter: str) -> Iterator[Row]:
+    csv.field_size_limit(_LARGEST_CELL)
+    with jsonl.open_bytes(path) as file:
+        reader = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""), delimiter=delimiter, strict=True)
+        number = 0
+        try:
+            names = next(reader, [])
+            if len({*names}) != len(names):
+                raise DataError(problems=[Problem("a column's name is given twice", file=str(path), line=1)])
+            for number, cells in enumerate((cells for cells in reader if cells), 1):
+                if len(cells) == len(names):
+                    yield Row(number, dict(zip(names, cells, strict=True)))
+                else:
+                    yield Row(number, f"row {number} has {len(cells)} cells where the header has {len(names)}")
+        except (csv.Error, UnicodeDecodeError, OSError, EOFError) as error:
+            reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+            message = f"the table cannot be read past row {number}: {reason}"
+            raise DataError(problems=[Problem(message, file=str(path), line=reader.line_num)]) from None
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    jsonl.open_bytes(path).close()
+    number = 0
+    try:
+        with ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=_BATCH):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield Row(number, {str(name): _plain(value) for name, value in row.items()})
+    except (ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise DataError(problems=[Problem(f"not a Parquet file that can be read: {reason}", file=str(path))]) from None
+
+
+def _hub(table: Table) -> Iterator[Row]:
+    found = _opened(table)
+    for number in range(len(found)):
+        yield _hub_row(found, number)
+
+
+def _hub_row(found: Any, index: int) -> Row:
+    return Row(index + 1, {str(name): _plain(value) for name, value in found[index].items()})
+
+
+@lru_cache(maxsize=4)
+def _opened(table: Table) -> Any:
+    """Return the set, memory-mapped; one that was saved to disk, a folder of data files, or one of the hub."""
+    import os
+
+    # Both switches must be set before the package is imported: nothing is reported, stderr stays the command's own.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    import datasets
+    from datasets.exceptions import DatasetsError
+
+    saved = any((Path(table.place) / name).is_file() for name in ("state.json", "dataset_dict.json"))
+    try:
+        if saved:
+            found = datasets.load_from_disk(table.place)
+        else:
+            found = datasets.load_dataset(table.place, table.name, split=table.split, revision=table.revision)
+    except (ConnectionError, TimeoutError) as error:
+        raise InfrastructureError(f"the set '{table.place}' could not be fetched: {_line(error)}") from None
+    except (ValueError, OSError, RuntimeError, DatasetsError) as error:
+        raise DataError(problems=[Problem(_line(error), file=table.place)]) from None
+    if not isinstance(found, dict):
+        return found
+    wanted = table.split or (next(iter(found)) if len(found) == 1 else None)
+    if wanted not in found:
+        asked = f"has no split '{wanted}'" if wanted else "has several splits"
+        hint = f"its splits: {', '.join(sorted(found))}"
+        raise DataError(problems=[Problem(f"the set {asked}", file=table.place, hint=hint)])
+    return found[wanted]
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a typed table as one that JSON can hold: dates as ISO text, NaN as null, bytes as text."""
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+class _Cursor:
+    """A reading that can be gone on with: rows are asked for in order, as a rule."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._rows: Iterator[Row] = iter(())
+        self._next = 0
+
+    def at(self, number: int) -> Row | None:
+        """Return a row; an earlier one than the last starts the reading again."""
+        if number < self._next or not self._next:
+            self._rows, self._next = self._table.rows(), 1
+        for row in self._rows:
+            self._next = row.number + 1
+            if row.number >= number:
+                return row if row.number == number else None
+        self._next = 0
+        return None
+
+
+@lru_cache(maxsize=4)
+def _cursor(table: Table, _stat: tuple[int, int]) -> _Cursor:
+    return _Cursor(table)
+
+
+def row_at(table: Table, number: int) -> Row | None:
+    """Return one row of a table; None where it has no such row any more. Each process has a reading of its own."""
+    if table.kind == "hf":
+        found = _opened(table)
+        return _hub_row(found, number - 1) if number <= len(found) else None
+    stat = Path(table.place).stat()
+    return _cursor(table, (stat.st_mtime_ns, stat.st_size)).at(number)
