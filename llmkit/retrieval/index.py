@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from llmkit.errors import InfrastructureError, UsageError
 from llmkit.retrieval.failures import damaged
 from llmkit.retrieval.match import match_of
-from llmkit.retrieval.records import Derived, Filter, IndexMeta, StoredChunk
+from llmkit.retrieval.records import Derived, IndexMeta, StoredChunk
 from llmkit.retrieval.schema import FILE_NAME, connect_reader
 from llmkit.retrieval.vector_file import open_rows, vector_path
 
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from numpy import float32, int64
     from numpy.typing import NDArray
 
+    from llmkit.retrieval.filters import Filter
+
 _CHUNK: Final = (
-    'SELECT c.number, d.path, d.title, c.headings, c.start, c."end", c.text, d.meta, c.ordinal '
+    'SELECT c.number, d.path, d.title, c.headings, c.start, c."end", c.text, d.meta, c.ordinal, c.page '
     "FROM chunks c JOIN documents d ON d.id = c.document "
 )
 _AT_ONCE: Final = 500
@@ -100,11 +102,10 @@ class Index:
 
         if where is None:
             return None
-        condition, values = where
         found = self._rows(
-            f"SELECT number FROM chunks WHERE document IN (SELECT d.id FROM documents d WHERE {condition}) "  # noqa: S608 - made by filters.py, its values are parameters
+            f"SELECT number FROM chunks WHERE document IN (SELECT d.id FROM documents d WHERE {where.sql}) "  # noqa: S608 - made by filters.py, its values are parameters
             "ORDER BY number",
-            tuple(values),
+            where.parameters,
         )
         return np.fromiter((row[0] for row in found), dtype=np.int64)
 
@@ -209,5 +210,6 @@ class Index:
 
 
 def _chunk(row: Any) -> StoredChunk:
-    number, path, title, headings, start, end, text, meta, ordinal = row
-    return StoredChunk(number, path, title, tuple(json.loads(headings)), start, end, text, json.loads(meta), ordinal)
+    number, path, title, headings, start, end, text, meta, ordinal, page = row
+    above = tuple(json.loads(headings))
+    return StoredChunk(number, path, title, above, start, end, text, json.loads(meta), ordinal, page)

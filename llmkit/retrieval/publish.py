@@ -66,8 +66,10 @@ def publish(
         if fresh:
             sql.execute("INSERT INTO chunks_fts (chunks_fts) VALUES ('rebuild')")
         _failures(sql, changes.failures)
-        places, dimensions = _places(sql, store.epoch)
+        places, dimensions = places_of(sql, store.epoch)
         oldest, newest = _dates(sql, meta.fields)
+        before = store.meta
+        same = before is not None and before.embed_fingerprint == meta.embed_fingerprint
         meta = replace(
             meta,
             generation=generation,
@@ -78,6 +80,7 @@ def publish(
             truncated=_truncated(sql, store.epoch, max_tokens),
             oldest=oldest,
             newest=newest,
+            tuned=before.tuned if before is not None and same else None,
         )
         values = {
             "meta": json.dumps(asdict(meta), ensure_ascii=False),
@@ -87,7 +90,7 @@ def publish(
             "lexical": lexical,
         }
         sql.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
-        sql.execute("DELETE FROM meta WHERE name = 'derived'")
+        sql.execute("DELETE FROM meta WHERE name IN ('derived', 'lost')")
         sql.execute("DELETE FROM vectors WHERE epoch <> ?", (store.epoch,))
         sql.execute("DELETE FROM epochs WHERE epoch <> ?", (store.epoch,))
         for table in ("staged_documents", "staged_chunks", "staged_keys"):
@@ -179,13 +182,14 @@ def _insert(sql: sqlite3.Connection, seen: Mapping[str, Stat], *, lexical: bool)
     sql.execute("DELETE FROM put")
     last = ("", -1)
     while found := sql.execute(
-        'SELECT d.id, s.ordinal, s.start, s."end", s.headings, s.lead, s.text, s.key, s.path FROM staged_chunks s '
-        "JOIN documents d ON d.path = s.path WHERE (s.path, s.ordinal) > (?, ?) ORDER BY s.path, s.ordinal LIMIT 4096",
+        'SELECT d.id, s.ordinal, s.start, s."end", s.headings, s.lead, s.text, s.page, s.key, s.path '
+        "FROM staged_chunks s JOIN documents d ON d.path = s.path "
+        "WHERE (s.path, s.ordinal) > (?, ?) ORDER BY s.path, s.ordinal LIMIT 4096",
         last,
     ).fetchall():
-        last = (found[-1][8], found[-1][1])
-        rows = [(next(numbers), *row[:8]) for row in found]
-        sql.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        last = (found[-1][9], found[-1][1])
+        rows = [(next(numbers), *row[:9]) for row in found]
+        sql.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         sql.executemany("INSERT INTO put VALUES (?)", [(row[0],) for row in rows])
     if lexical:
         sql.execute(
@@ -211,7 +215,7 @@ def _failures(sql: sqlite3.Connection, failures: Mapping[str, Failed]) -> None:
     sql.executemany("INSERT INTO failures VALUES (?, ?, ?, ?, ?)", [(path, *one) for path, one in failures.items()])
 
 
-def _places(sql: sqlite3.Connection, epoch: int) -> tuple[bytes, int]:
+def places_of(sql: sqlite3.Connection, epoch: int) -> tuple[bytes, int]:
     """Return the row of each chunk by its number, -1 where there is none, as int32 bytes; and the vectors' length."""
     from array import array
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
-
-Filter: TypeAlias = tuple[str, Sequence[Any]]
-"""A condition on documents as SQL with ``?`` and its values.
-
-The row is ``d`` with the columns ``path``, ``title`` and ``meta`` (JSON: ``json_extract(d.meta, '$.lang')``).
-"""
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +22,7 @@ class StoredChunk:
         text: Its characters.
         meta: The document's metadata.
         ordinal: Its place among the document's chunks, from 0.
+        page: The page that it starts on, from 1; 0 where the document has no pages.
     """
 
     number: int
@@ -39,6 +34,7 @@ class StoredChunk:
     text: str
     meta: Mapping[str, Any]
     ordinal: int
+    page: int = 0
 
 
 @dataclass(frozen=True, slots=True)

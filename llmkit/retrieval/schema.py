@@ -28,7 +28,8 @@ CREATE TABLE documents (
     hash TEXT NOT NULL, title TEXT NOT NULL, meta TEXT NOT NULL, fingerprint TEXT NOT NULL);
 CREATE TABLE chunks (
     number INTEGER PRIMARY KEY, document INTEGER NOT NULL, ordinal INTEGER NOT NULL, start INTEGER NOT NULL,
-    "end" INTEGER NOT NULL, headings TEXT NOT NULL, lead TEXT NOT NULL, text TEXT NOT NULL, key BLOB);
+    "end" INTEGER NOT NULL, headings TEXT NOT NULL, lead TEXT NOT NULL, text TEXT NOT NULL,
+    page INTEGER NOT NULL, key BLOB);
 CREATE UNIQUE INDEX chunks_of_document ON chunks (document, ordinal);
 CREATE TABLE epochs (
     epoch INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL, dimensions INTEGER NOT NULL, rows INTEGER NOT NULL);
@@ -43,7 +44,8 @@ CREATE TABLE staged_documents (
     stage TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE staged_chunks (
     id INTEGER PRIMARY KEY, path TEXT NOT NULL, ordinal INTEGER NOT NULL, start INTEGER NOT NULL,
-    "end" INTEGER NOT NULL, headings TEXT NOT NULL, lead TEXT NOT NULL, text TEXT NOT NULL, key BLOB);
+    "end" INTEGER NOT NULL, headings TEXT NOT NULL, lead TEXT NOT NULL, text TEXT NOT NULL,
+    page INTEGER NOT NULL, key BLOB);
 CREATE INDEX staged_chunks_of ON staged_chunks (path, ordinal);
 CREATE TABLE staged_keys (number INTEGER PRIMARY KEY, key BLOB);
 """

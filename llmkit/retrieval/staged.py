@@ -44,6 +44,7 @@ class StagedChunk:
         text: Its characters.
         lead: Title and headings, which are searched with it, and stand in front of it for the embedder if so set.
         key: Names its vector; None without an embedder.
+        page: The page that it starts on, from 1; 0 without pages.
     """
 
     start: int
@@ -52,6 +53,7 @@ class StagedChunk:
     text: str
     lead: str
     key: bytes | None
+    page: int = 0
 
 
 @dataclass(frozen=True, slots=True)

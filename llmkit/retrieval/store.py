@@ -19,7 +19,7 @@ from llmkit.retrieval.lock import WriterLock
 from llmkit.retrieval.records import IndexMeta
 from llmkit.retrieval.schema import FILE_NAME, connect_writer
 from llmkit.retrieval.staged import Failed, Known, StagedDocument, embedded_text, vector_key
-from llmkit.retrieval.vector_file import append_rows, vector_path, whole_rows
+from llmkit.retrieval.vector_file import append_rows, checksums, open_rows, vector_path, whole_rows
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -111,21 +111,22 @@ class IndexStore:
     def begin(self, embed_fingerprint: str | None) -> None:
         """Choose the epoch that this embedder's vectors go to, and put right what a killed process left.
 
-        Vectors of another embedder stay beside until the next generation is published. Where the file lost rows, they
-        are forgotten, and `rekey` finds the chunks that need them again.
+        Vectors of another embedder stay beside until the next generation is published, and so do those of a file that
+        lost some: what is left of it is copied to a new one, for readers still look at the old.
         """
         live = int(self.value("epoch") or 0)
+        lost = self.lost()
         with self.transaction() as sql:
             known = sql.execute("SELECT epoch, fingerprint, dimensions, rows FROM epochs ORDER BY epoch").fetchall()
             for epoch, fingerprint, dimensions, rows in known:
                 if epoch != live and fingerprint != embed_fingerprint:
-                    self._forget(epoch)
-                    continue
-                there = whole_rows(vector_path(self.folder, epoch), dimensions) if rows else 0
-                if there < rows:
+                    sql.execute("DELETE FROM vectors WHERE epoch = ?", (epoch,))
+                    sql.execute("DELETE FROM epochs WHERE epoch = ?", (epoch,))
+                elif epoch != live and rows:
+                    there = min(rows, whole_rows(vector_path(self.folder, epoch), dimensions))
                     sql.execute("DELETE FROM vectors WHERE epoch = ? AND row >= ?", (epoch, there))
                     sql.execute("UPDATE epochs SET rows = ? WHERE epoch = ?", (there, epoch))
-            mine = [epoch for epoch, fingerprint, _, _ in known if fingerprint == embed_fingerprint]
+            mine = [epoch for epoch, mark, *_ in known if mark == embed_fingerprint and not (lost and epoch == live)]
             if embed_fingerprint is None:
                 self.epoch = 0
             elif mine:
@@ -134,10 +135,14 @@ class IndexStore:
                 self.epoch = max([live, *(epoch for epoch, *_ in known)]) + 1
                 sql.execute("INSERT INTO epochs VALUES (?, ?, 0, 0)", (self.epoch, embed_fingerprint))
         self.tidy()
+        if lost and any(epoch == live and mark == embed_fingerprint for epoch, mark, *_ in known):
+            copy_whole_rows(self, live)
 
-    def _forget(self, epoch: int) -> None:
-        self.connection.execute("DELETE FROM vectors WHERE epoch = ?", (epoch,))
-        self.connection.execute("DELETE FROM epochs WHERE epoch = ?", (epoch,))
+    def lost(self) -> bool:
+        """Return whether the vectors that serve are not all there any more."""
+        live = self.rows("SELECT epoch, dimensions, rows FROM epochs WHERE epoch = ?", (int(self.value("epoch") or 0),))
+        short = any(whole_rows(vector_path(self.folder, epoch), width) < rows for epoch, width, rows in live if rows)
+        return short or bool(self.value("lost"))
 
     def tidy(self) -> None:
         """Remove files that nothing refers to: vectors of epochs that are gone, approximate indexes of the past."""
@@ -210,9 +215,9 @@ class IndexStore:
                     (one.path, one.hash, one.title, meta, fingerprint, stage),
                 )
                 sql.executemany(
-                    "INSERT INTO staged_chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO staged_chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     [
-                        (one.path, ordinal, c.start, c.end, _json(c.headings), c.lead, c.text, c.key)
+                        (one.path, ordinal, c.start, c.end, _json(c.headings), c.lead, c.text, c.page, c.key)
                         for ordinal, c in enumerate(one.chunks)
                     ],
                 )
@@ -244,6 +249,15 @@ class IndexStore:
             with self.transaction() as sql:
                 sql.executemany("INSERT OR REPLACE INTO staged_keys VALUES (?, ?)", keys)
 
+    def wanting(self) -> int:
+        """Return how many vectors are missing to what is staged."""
+        found = self.rows(
+            "SELECT count(*) FROM (SELECT key FROM staged_chunks UNION SELECT key FROM staged_keys) AS k "
+            "WHERE key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.key = k.key AND v.epoch = ?)",
+            (self.epoch,),
+        )
+        return int(found[0][0])
+
     def missing(self, *, title_prefix: bool) -> Iterator[list[tuple[bytes, str]]]:
         """Yield windows of keys without a vector, each with the text to embed; a key is yielded once.
 
@@ -270,6 +284,27 @@ class IndexStore:
     def _has(self, key: bytes) -> bool:
         found = self.connection.execute("SELECT 1 FROM vectors WHERE key = ? AND epoch = ?", (key, self.epoch))
         return found.fetchone() is not None
+
+
+def copy_whole_rows(store: IndexStore, epoch: int) -> None:
+    """Copy to the store's own epoch the vectors of a damaged one that are as they were written, by their checksums."""
+    width = store.rows("SELECT dimensions FROM epochs WHERE epoch = ?", (epoch,))[0][0]
+    path = vector_path(store.folder, epoch)
+    there = whole_rows(path, width)
+    vectors = open_rows(path, there, width) if there else None
+    last = -1
+    while vectors is not None:
+        found = store.rows(
+            "SELECT row, key, tokens, crc FROM vectors v WHERE epoch = ? AND row > ? AND row < ? "
+            "AND NOT EXISTS (SELECT 1 FROM vectors w WHERE w.key = v.key AND w.epoch = ?) ORDER BY row LIMIT ?",
+            (epoch, last, there, store.epoch, WINDOW),
+        )
+        if not found:
+            return
+        last = found[-1][0]
+        whole = [row for row in found if checksums(vectors[row[0] : row[0] + 1]) == [row[3]]]
+        if whole:
+            store.append([key for _, key, _, _ in whole], vectors[[row[0] for row in whole]], [row[2] for row in whole])
 
 
 def _json(headings: tuple[str, ...]) -> str:

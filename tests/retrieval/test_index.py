@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from llmkit.errors import InfrastructureError, UsageError
+from llmkit.retrieval.filters import compile_filter
 from llmkit.retrieval.index import Index
 from llmkit.retrieval.match import match_of
 from llmkit.retrieval.schema import FILE_NAME
@@ -63,7 +64,7 @@ def test_neighbours_are_of_the_same_document(index: Index) -> None:
 def test_a_filter_passes_the_chunks_of_documents(index: Index) -> None:
     with index:
         assert index.allowed(None) is None
-        passing = index.allowed(("json_extract(d.meta, '$.lang') = ?", ["en"]))
+        passing = index.allowed(compile_filter("lang = en", index.meta.fields))
         assert passing is not None
         assert passing.tolist() == [0, 1, 2]
         assert index.lexical("cats", 10, passing) == [hit for hit in index.lexical("cats", 10) if hit[0] in {0, 1, 2}]

@@ -1,0 +1,1 @@
+"""Indexing: what changed since the last time, what that costs, and one transaction that publishes it."""
