@@ -18,6 +18,7 @@ from llmkit.cli.listing import list_command
 from llmkit.cli.power import power_command
 from llmkit.cli.report import report_command
 from llmkit.cli.schema import schema_command
+from llmkit.cli.search import search_command
 from llmkit.cli.tournament import tournament_command
 from llmkit.cli.view import view_command
 
@@ -56,6 +57,7 @@ app.command("list")(list_command)
 app.command("power")(power_command)
 app.command("report")(report_command)
 app.command("schema")(schema_command)
+app.command("search")(search_command)
 app.command("tournament")(tournament_command)
 app.command("view")(view_command)
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from llmkit import registry
-from llmkit.config import audit_config, gate, human
+from llmkit.config import audit_config, gate, human, retrieve
 from llmkit.config import eval_config as models
 from llmkit.config.audit_config import AuditConfig
 from llmkit.config.ensemble import Ensemble
@@ -40,6 +40,15 @@ _AUDIT_SECTIONS: dict[str, type[BaseModel]] = {
     **dict.fromkeys(audit_config.GATED, audit_config.Bound),
 }
 """The same for an audit's config."""
+
+RETRIEVE_SECTIONS: dict[str, type[BaseModel]] = {
+    "retrieve": retrieve.RetrieveConfig,
+    "boost": retrieve.Recency,
+    "rerank": retrieve.Rerank,
+    "transform": retrieve.Transform,
+    "expand": retrieve.Around,
+}
+"""What lies under the key retrieve."""
 
 _EXPECTED = {
     "prompt": "a text, or a list of messages with role and content",
@@ -99,6 +108,18 @@ def gate_problems(data: Any) -> tuple[gate.Gate | None, list[Problem]]:
             for entry in error.errors(include_url=False)
         ]
     return None, list(_problems(errors))
+
+
+def retrieve_problems(data: Any) -> tuple[retrieve.RetrieveConfig | None, list[Problem]]:
+    """Return how an index is searched, or None and everything that is wrong; keys begin with retrieve."""
+    try:
+        return retrieve.RetrieveConfig.model_validate(data), []
+    except ValidationError as error:
+        errors = [
+            (_path(("retrieve", *entry["loc"]), {"retrieve": data}, entry["type"]), dict(entry))
+            for entry in error.errors(include_url=False)
+        ]
+    return None, list(_problems(errors, {"": retrieve.RetrieveConfig, **RETRIEVE_SECTIONS}))
 
 
 def _with_nothing_to_score(

@@ -47,9 +47,8 @@ def recency_boost(
 ) -> list[tuple[int, float]]:
     """Return the ranking with part of each score held back by age.
 
-    The scores are brought to the range from 0.001 to 1 first, whatever made them; ``weight`` of each is multiplied with
-    what age leaves (`decay`), the rest stays. Of two chunks that fit alike the newer one wins, and what fits far better
-    wins in spite of its age.
+    A score counts as its share of the best one's; ``weight`` of it is multiplied with what age leaves (`decay`), the
+    rest stays. Of two chunks that fit alike the newer one wins, and what fits far better wins in spite of its age.
 
     Args:
         ranking: The candidates.
@@ -60,6 +59,15 @@ def recency_boost(
     """
     kept = {
         number: score * (1 - weight + weight * decay(dates.get(number), today, half_life))
-        for number, score in min_max(ranking).items()
+        for number, score in _shares(ranking).items()
     }
     return in_order(kept)
+
+
+def _shares(ranking: Ranked) -> dict[int, float]:
+    """Return each score as its share of the best; where some are below 0 (cosines), between the least and the best."""
+    scores = [score for _, score in ranking]
+    if not scores or min(scores) < 0 or max(scores) <= 0:
+        return min_max(ranking)
+    best = max(scores)
+    return {number: score / best for number, score in ranking}

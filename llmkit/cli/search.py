@@ -1,0 +1,174 @@
+"""`llmkit search`: ranked passages of an index."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from llmkit.flows.opening import Opened
+    from llmkit.flows.search import Found, Hit
+
+
+class Format(StrEnum):
+    """What stands on stdout."""
+
+    text = "text"
+    json = "json"
+
+
+class Mode(StrEnum):
+    """Which legs search."""
+
+    auto = "auto"
+    lexical = "lexical"
+    dense = "dense"
+    tfidf = "tfidf"
+    hybrid = "hybrid"
+
+
+_SNIPPET = 320
+
+
+def search_command(
+    index: Annotated[str, typer.Argument(metavar="INDEX", help="An index's folder, or its name.")],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
+    where: Annotated[
+        str | None,
+        typer.Option("--filter", metavar="TEST", help="Only documents for which this holds: 'date >= 2023-01-01'."),
+    ] = None,
+    k: Annotated[int | None, typer.Option("--k", "-k", min=1, help="How many passages.")] = None,
+    mode: Annotated[
+        Mode | None, typer.Option(help="Which legs search; without it, as the index's config says.")
+    ] = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", envvar="LLMKIT_SEARCH_SET", help="Replace a key of 'retrieve': diversity=0.7."
+        ),
+    ] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="Print whole passages, not the part that fits best.")] = False,
+    output_format: Annotated[
+        Format, typer.Option("--format", envvar="LLMKIT_SEARCH_FORMAT", help="What to print on stdout.")
+    ] = Format.text,
+) -> int:
+    """Search an index and print the passages that fit best, each with its document and characters."""
+    from llmkit.cli._streams import say
+    from llmkit.flows.opening import open_to_search, search_overrides
+
+    settings: dict[str, Any] = search_overrides(override or [])
+    settings |= {key: value for key, value in (("filter", where), ("k", k), ("mode", mode and mode.value)) if value}
+    with open_to_search(index, settings) as opened:
+        found = opened.search(query)
+        for note in found.notes:
+            say(f"note: {note}")
+        if output_format is Format.json:
+            _print_json(opened, found)
+        else:
+            _print_text(found, whole=whole)
+        if not found.hits:
+            say(nothing_found(opened, found))
+    return 0
+
+
+def nothing_found(opened: Opened, found: Found) -> str:
+    """Return a sentence about why nothing was found."""
+    meta = opened.index.meta
+    if found.passing == 0:
+        return f"the filter lets none of the {meta.documents:,} documents through"
+    among = "" if found.passing is None else f" among the {found.passing:,} chunks that the filter lets through"
+    return f"nothing was found{among} in {meta.documents:,} documents"
+
+
+def hit_row(hit: Hit, query: str, rank: int) -> dict[str, Any]:
+    """Return a hit as JSON: ``highlights`` count characters of its text, ``start`` and ``end`` its document's."""
+    from llmkit.retrieval.highlight import highlights
+
+    return {
+        "rank": rank,
+        "path": hit.chunk.path,
+        "title": hit.chunk.title,
+        "headings": list(hit.chunk.headings),
+        "start": hit.start,
+        "end": hit.end,
+        "score": hit.score,
+        "ranks": dict(hit.ranks),
+        "text": hit.text,
+        "highlights": [list(span) for span in highlights(hit.text, query)],
+        "meta": dict(hit.chunk.meta),
+        "flags": [{"start": flag.start, "end": flag.end, "reason": flag.reason} for flag in hit.flags],
+    }
+
+
+def index_row(opened: Opened) -> dict[str, Any]:
+    """Return what was searched as JSON."""
+    meta = opened.index.meta
+    return {
+        "name": meta.name,
+        "folder": str(opened.index.folder),
+        "generation": meta.generation,
+        "built": meta.built,
+        "documents": meta.documents,
+        "chunks": meta.chunks,
+        "oldest": meta.oldest,
+        "newest": meta.newest,
+    }
+
+
+def _print_json(opened: Opened, found: Found) -> None:
+    import json
+
+    row = {
+        "query": found.query,
+        "mode": found.mode,
+        "legs": list(found.legs),
+        "passing": found.passing,
+        "index": index_row(opened),
+        "hits": [hit_row(hit, found.query, rank) for rank, hit in enumerate(found.hits, 1)],
+        "notes": list(found.notes),
+    }
+    sys.stdout.write(json.dumps(row, ensure_ascii=False, indent=2) + "\n")
+
+
+def _print_text(found: Found, *, whole: bool) -> None:
+    from llmkit.cli._talk import stdout_console
+
+    console = stdout_console()
+    for rank, hit in enumerate(found.hits, 1):
+        if rank > 1:
+            console.print()
+        print_hit(console, hit, found.query, rank, whole=whole)
+
+
+def print_hit(console: Console, hit: Hit, query: str, rank: int, *, whole: bool) -> None:
+    """Print one hit: where it stands, why it was found, and its text with the question's words marked."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from llmkit.retrieval.highlight import highlights, snippet
+    from llmkit.text.visible import visible
+
+    where = Text(f"{rank:>2}  ")
+    where.append(visible(hit.chunk.path), style="bold")
+    where.append(f":{hit.start}-{hit.end}")
+    above = [part for part in dict.fromkeys((hit.chunk.title, *hit.chunk.headings)) if part]
+    if above:
+        where.append("  " + visible(" > ".join(above)).replace("\n", " "), style="cyan")
+    ranks = ", ".join(f"{name} {place}" for name, place in hit.ranks.items())
+    where.append(f"  {hit.score:.4f}" + (f" ({ranks})" if len(hit.ranks) > 1 else ""), style="dim")
+    console.print(where, soft_wrap=not console.is_terminal)
+    start, end = (0, len(hit.text)) if whole else snippet(hit.text, query, _SNIPPET)
+    shown = hit.text[start:end]
+    body = Text(visible(shown) if whole else visible(shown).replace("\n", " "))
+    for first, last in highlights(shown, query):
+        body.stylize("bold yellow", first, last)
+    if not whole:
+        body = Text("... " if start else "") + body + Text(" ..." if end < len(hit.text) else "")
+    console.print(Padding(body, (0, 0, 0, 4), expand=False))
+    for reason in dict.fromkeys(flag.reason for flag in hit.flags):
+        console.print(Text(f"    careful: this text {reason}", style="red"))
