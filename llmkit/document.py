@@ -1,10 +1,10 @@
-"""A document as it was read and the pieces that it is cut into: records, standard library only."""
+"""A document as it was read, the pieces that it is cut into, and those that were found: records of the ground floor."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "code"]
 
@@ -70,3 +70,57 @@ class Chunk:
     end: int
     headings: tuple[str, ...] = ()
     page: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a document that a retriever found."""
+
+    id: str
+    text: str
+    score: float = 0.0
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Ranked(Sequence[Passage]):
+    """Passages without text in trec_eval's order, held as two columns: each is made when it is looked at.
+
+    A run file holds a thousand results a question, of which a metric looks at the judged ones.
+
+    Attributes:
+        ids: Of the documents, each of them once, best first; those with the same score from the greatest id down.
+        scores: One for each id.
+    """
+
+    __slots__ = ("ids", "scores")
+
+    def __init__(self, ids: Sequence[str], scores: Sequence[float]) -> None:
+        if len(ids) != len(scores):
+            raise ValueError(f"{len(ids)} ids have {len(scores)} scores")
+        self.ids = ids
+        self.scores = scores
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, place: int) -> Passage: ...
+    @overload
+    def __getitem__(self, place: slice) -> Ranked: ...
+    def __getitem__(self, place: int | slice) -> Passage | Ranked:
+        if isinstance(place, slice):
+            return Ranked(self.ids[place], self.scores[place])
+        return Passage(self.ids[place], "", self.scores[place])
+
+    def __iter__(self) -> Iterator[Passage]:
+        return (Passage(name, "", score) for name, score in zip(self.ids, self.scores, strict=True))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Ranked):
+            return list(self.ids) == list(other.ids) and list(self.scores) == list(other.scores)
+        return tuple(self) == tuple(other) if isinstance(other, (tuple, list)) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as of a record that holds a mapping
+
+    def __repr__(self) -> str:
+        return f"Ranked({self.ids!r}, {self.scores!r})"

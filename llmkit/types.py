@@ -6,9 +6,12 @@ reports take runs, a run has no ``to_html()``. Boundaries (JSONL, YAML, HTTP) ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias
+
+from llmkit.document import Passage as Passage  # noqa: PLC0414 - part of an output, so told of here too
+from llmkit.document import Ranked as Ranked  # noqa: PLC0414 - likewise
 
 Json: TypeAlias = Any
 """A value JSON can hold. ``Any`` because mypy cannot follow a recursive alias through ``json.loads``."""
@@ -56,10 +59,19 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class SampleRow:
-    """A sample as a run recorded it: what was asked, and the digest of its id and content that pairs runs."""
+    """A sample as a run recorded it: what was asked, and the digest of its id and content that pairs runs.
+
+    Attributes:
+        sample: The sample, without a recorded output.
+        digest: Of its id and content.
+        labels: For each judge that people labelled for, their label of this run's answer (the mean of several).
+        strata: For each such judge the stratum the row was drawn from, where the labels' file says it.
+    """
 
     sample: Sample
     digest: str
+    labels: Mapping[str, float] = field(default_factory=dict)
+    strata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,60 +116,6 @@ class Loglikelihood:
     logprob: float
     tokens: int
     greedy: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A piece of a document that a retriever found."""
-
-    id: str
-    text: str
-    score: float = 0.0
-    meta: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Ranked(Sequence[Passage]):
-    """Passages without text in trec_eval's order, held as two columns: each is made when it is looked at.
-
-    A run file holds a thousand results a question, of which a metric looks at the judged ones.
-
-    Attributes:
-        ids: Of the documents, each of them once, best first; those with the same score from the greatest id down.
-        scores: One for each id.
-    """
-
-    __slots__ = ("ids", "scores")
-
-    def __init__(self, ids: Sequence[str], scores: Sequence[float]) -> None:
-        if len(ids) != len(scores):
-            raise ValueError(f"{len(ids)} ids have {len(scores)} scores")
-        self.ids = ids
-        self.scores = scores
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @overload
-    def __getitem__(self, place: int) -> Passage: ...
-    @overload
-    def __getitem__(self, place: slice) -> Ranked: ...
-    def __getitem__(self, place: int | slice) -> Passage | Ranked:
-        if isinstance(place, slice):
-            return Ranked(self.ids[place], self.scores[place])
-        return Passage(self.ids[place], "", self.scores[place])
-
-    def __iter__(self) -> Iterator[Passage]:
-        return (Passage(name, "", score) for name, score in zip(self.ids, self.scores, strict=True))
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Ranked):
-            return list(self.ids) == list(other.ids) and list(self.scores) == list(other.scores)
-        return tuple(self) == tuple(other) if isinstance(other, (tuple, list)) else NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]  # as of a record that holds a mapping
-
-    def __repr__(self) -> str:
-        return f"Ranked({self.ids!r}, {self.scores!r})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import numpy as np
 from llmkit.config.gate import Gate
 from llmkit.flows import changes, gating
 from llmkit.flows.conditions import Differences, Rows, changed_fields, differences, paired_rows
+from llmkit.flows.corrected_pairs import corrected_pairs
 from llmkit.flows.described import Judged, as_entry
 from llmkit.flows.gating import Rules, rules_of
 from llmkit.flows.pairs import MANY, SOME, Drawing, Mask, Pairs
@@ -178,6 +179,7 @@ class _Comparing:
             metrics[name]["flips"] = flips
             if metrics[name]["better"] is None and metrics[name]["difference"] and flips["has_values"]:
                 metrics[name] |= {"better": flips["better_in_all"], "worse": flips["worse_in_all"]}
+        self._correct(pairs, metrics)
         asked = self._asked(scorers)
         floor = gating.covered(asked, self.base.summary)
         gates = {**self._gates(), **floor, **gating.dropped(asked, metrics, slices)}
@@ -202,6 +204,14 @@ class _Comparing:
             level=self.level,
             seed=self.settings.seed,
         )
+
+    def _correct(self, pairs: Pairs, metrics: Mapping[str, dict[str, Any]]) -> None:
+        """Put beside a judge's difference what people's labels of both runs' answers make of it."""
+        for scorer, entry in metrics.items():
+            slices = self.settings.slices
+            found = corrected_pairs(pairs, scorer, self.described[scorer], slices=slices, level=self.level)
+            if found is not None:
+                entry["corrected"] = found
 
     def _asked(self, scorers: Sequence[str]) -> Rules:
         """Return the rules about what the user asked to compare."""

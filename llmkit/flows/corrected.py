@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from llmkit.stats import (
+    Corrected,
     labels_needed,
+    prediction_powered_difference,
     prediction_powered_mean,
     prediction_powered_win_rate,
     rogan_gladen_share,
@@ -43,7 +45,7 @@ def corrected_mean(
     """
     import numpy as np
 
-    codes = None if strata is None else np.unique(np.array(strata, dtype=object).astype(str), return_inverse=True)[1]
+    codes = _codes(strata)
     labels, scores = np.asarray(human, dtype=np.float64), np.asarray(judge, dtype=np.float64)
     where = np.asarray(rows, dtype=np.int64)
     binary = bool(len(labels)) and bool(np.isin(labels, _UNITS).all()) and bool(np.isin(scores, _UNITS).all())
@@ -53,7 +55,56 @@ def corrected_mean(
         found = prediction_powered_win_rate(scores, labels, where, **options)
     else:
         found = prediction_powered_mean(scores, labels, where, binary=binary, bounds=bounds, **options)
-    told: dict[str, Any] = {
+    told = _told(found, codes)
+    if binary and len(labels) < len(scores):
+        share = rogan_gladen_share(scores, labels, where, level=level)
+        told["rogan_gladen"] = {
+            **_plain(share.estimate, share.reason),
+            "sensitivity": _plain(share.sensitivity),
+            "specificity": _plain(share.specificity),
+        }
+        told["notes"] += [f"Rogan-Gladen: {note}" for note in share.notes]
+    return told | _wanted(found, width)
+
+
+def corrected_difference(
+    judge: tuple[Any, Any],
+    human: tuple[Any, Any],
+    rows: Any,
+    *,
+    strata: Sequence[str] | None = None,
+    clusters: Any = None,
+    bounds: tuple[float, float] | None = None,
+    level: float = 0.95,
+) -> dict[str, Any]:
+    """Return how much better a candidate is than a base three ways, as `corrected_mean` does of one system.
+
+    Args:
+        judge: Of base and candidate, shape (m,) each: the judge's score of every row.
+        human: Of base and candidate, shape (n,) each: labels of the same rows.
+        rows: Shape (n,): which row each pair of labels belongs to.
+        strata: As in `corrected_mean`.
+        clusters: Likewise.
+        bounds: Of one score.
+        level: Of the intervals.
+    """
+    codes = _codes(strata)
+    found = prediction_powered_difference(
+        *judge, *human, rows, bounds=bounds, clusters=clusters, strata=codes, level=level
+    )
+    return _told(found, codes) | _wanted(found, None)
+
+
+def _codes(strata: Sequence[str] | None) -> Any:
+    import numpy as np
+
+    if strata is None:
+        return None
+    return np.unique(np.array(strata, dtype=object).astype(str), return_inverse=True)[1]
+
+
+def _told(found: Corrected, codes: Any) -> dict[str, Any]:
+    return {
         "judge_only": _plain(found.judge_only),
         "human_only": _plain(found.human_only),
         "corrected": _plain(found.corrected),
@@ -65,25 +116,23 @@ def corrected_mean(
         "strata": 0 if codes is None else int(codes.max()) + 1,
         "notes": list(found.notes),
     }
-    if binary and len(labels) < len(scores):
-        share = rogan_gladen_share(scores, labels, where, level=level)
-        told["rogan_gladen"] = {
-            **_plain(share.estimate, share.reason),
-            "sensitivity": _plain(share.sensitivity),
-            "specificity": _plain(share.specificity),
-        }
-        told["notes"] += [f"Rogan-Gladen: {note}" for note in share.notes]
+
+
+def _wanted(found: Corrected, width: float | None) -> dict[str, Any]:
+    """Return how many labels an interval of a wanted half-width takes."""
     half = width if width is not None else _half(found.corrected)
-    if half:
-        needed = labels_needed(found, half)
-        told["wanted"] = {
+    if not half:
+        return {}
+    needed = labels_needed(found, half)
+    return {
+        "wanted": {
             "half_width": half,
             "corrected": needed.corrected,
             "human_only": needed.human_only,
             "more": needed.more,
             "reason": needed.reason,
         }
-    return told
+    }
 
 
 def _half(estimate: Estimate | None) -> float | None:

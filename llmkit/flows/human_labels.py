@@ -55,14 +55,28 @@ class HumanLabels:
         self._labels: dict[str, array[float]] = {name: array("d") for name in of}
         self._strata: dict[str, list[str]] = {name: [] for name, one in of.items() if one.strata}
 
-    def add(self, sample: Sample) -> None:
-        """Take the next row; a perturbed one has no label of its own."""
+    def of(self, sample: Sample) -> tuple[dict[str, float], dict[str, str]]:
+        """Return for each judge the label of a row (the mean of several), and the stratum it was drawn from.
+
+        A perturbed row has no label of its own.
+        """
+        labels: dict[str, float] = {}
+        strata: dict[str, str] = {}
         for name, one in self._people.items():
             given = () if sample.perturbation else one.of(sample)
             numbers = [label for label in given if isinstance(label, float)]
-            self._labels[name].append(sum(numbers) / len(numbers) if numbers else nan)
-            if name in self._strata:
-                self._strata[name].append(one.strata.get(sample.id, ""))
+            if numbers:
+                labels[name] = sum(numbers) / len(numbers)
+            if sample.id in one.strata:
+                strata[name] = one.strata[sample.id]
+        return labels, strata
+
+    def add(self, labels: Mapping[str, float], strata: Mapping[str, str]) -> None:
+        """Take the labels of the next output's row."""
+        for name, known in self._labels.items():
+            known.append(labels.get(name, nan))
+        for name, drawn in self._strata.items():
+            drawn.append(strata.get(name, ""))
 
     def correct(
         self, entry: dict[str, Any], tally: Tally, slices: Sequence[Codes], design: Any, width: float | None

@@ -123,7 +123,7 @@ class Pairs:
             binary=binary,
             samples=(base.samples, candidate.samples) if repeated else None,
             clusters=None if self.clusters is None else self.clusters[base.samples],
-            bounds=_bounds(about.get("bounds")),
+            bounds=bounds_of(about.get("bounds")),
             level=drawing.level,
             resamples=drawing.resamples,
             seed=drawing.seed,
@@ -198,7 +198,8 @@ def _yes_no(values: Floats) -> bool:
     return bool(((values == 0) | (values == 1)).all())
 
 
-def _bounds(written: Sequence[float | None] | None) -> tuple[float, float] | None:
+def bounds_of(written: Sequence[float | None] | None) -> tuple[float, float] | None:
+    """Return the bounds of a scorer as a summary writes them, open ends as infinities."""
     if written is None:
         return None
     low, high = written

@@ -68,8 +68,9 @@ class Recorder:
     def take(self, sample: Sample, output: Output, judgments: Mapping[str, Judgment] = _NONE) -> None:
         """Record the next output of the run, and what the judges that look at single outputs said of it."""
         row = self.done
+        labels, strata = self.human.of(sample)
         if not output.repeat:
-            self._samples.write(SampleRow(sample, row_digest(sample)))
+            self._samples.write(SampleRow(sample, row_digest(sample), labels, strata))
         self._outputs.write(output)
         self._count(row, sample, output)
         scorers = self._scorers[sample.perturbation]
@@ -80,7 +81,7 @@ class Recorder:
             self._scores.write(score)
         if not sample.perturbation:
             self.examples.look(row, sample, output, scores)
-        self.human.add(sample)
+        self.human.add(labels, strata)
         for codes in self.slices:
             codes.add(sample.original or sample)
         if self.clusters is not None:

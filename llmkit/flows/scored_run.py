@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite, nan
 from typing import Any
 
@@ -124,6 +124,8 @@ class ScoredRun:
         repeated: Ids that stand there more than once.
         columns: By scorer.
         fields: The values of the fields asked for, as slices show them.
+        labels: By judge, people's label of each row's answer; NaN where there is none.
+        strata: By judge, the stratum each row was drawn from to be labelled; empty where that is not known.
     """
 
     def __init__(
@@ -134,6 +136,8 @@ class ScoredRun:
         self.digests: list[str] = []
         self.repeated: set[str] = set()
         self.fields: dict[str, list[str]] = {field: [] for field in fields}
+        self.labels: dict[str, Floats] = {}
+        self.strata: dict[str, list[str]] = {}
         self._place: dict[str, int] = {}
         reworded = self._read_samples()
         self.columns = {str(name): Column(str(name), labels_only=labels_only) for name in run.summary["scores"]}
@@ -143,6 +147,7 @@ class ScoredRun:
     def _read_samples(self) -> set[str]:
         getters = [(column, field_getter(field)) for field, column in self.fields.items()]
         reworded: set[str] = set()
+        told: list[tuple[int, Mapping[str, float], Mapping[str, str]]] = []
         for row in self.run.samples:
             sample: Sample = row.sample
             if sample.perturbation:
@@ -150,6 +155,8 @@ class ScoredRun:
                 continue
             if sample.id in self._place:
                 self.repeated.add(sample.id)
+            if row.labels or row.strata:
+                told.append((len(self.ids), row.labels, row.strata))
             self._place[sample.id] = len(self.ids)
             self.ids.append(sample.id)
             self.digests.append(row.digest)
@@ -157,7 +164,15 @@ class ScoredRun:
                 column.append(slice_value(get(sample)))
         if not self.ids:
             raise UsageError(f"{self.run.path} does not say which rows were asked; run its evaluation again")
+        self._keep_labels(told)
         return reworded
+
+    def _keep_labels(self, told: Iterable[tuple[int, Mapping[str, float], Mapping[str, str]]]) -> None:
+        for number, labels, strata in told:
+            for name, label in labels.items():
+                self.labels.setdefault(name, np.full(len(self.ids), nan))[number] = label
+            for name, stratum in strata.items():
+                self.strata.setdefault(name, [""] * len(self.ids))[number] = stratum
 
     def _read_scores(self, reworded: set[str], repeats: int | None) -> None:
         place, columns = self._place, self.columns

@@ -47,6 +47,8 @@ _SHOWN = {
 }
 _TOP = 20
 _LEAST_ANSWERED = 0.5
+_FIRST = 5
+"""Samples asked before the others: where none of them is a number, the others are not paid for."""
 Part = Literal["input", "contexts", "references", "output"]
 
 
@@ -59,7 +61,8 @@ class Geval(ModelJudge):
     sum to 1; the mean over the answers. Range ``scale``, higher is better. Where the endpoint gives no
     log-probabilities, or less than ``least_mass`` of them lies on the scale, it is the mean of ``samples`` answers at
     temperature 1, with its standard error; what is not a number on the scale is left out there and counted, and never
-    taken for 0. The report says how many rows were scored in which way.
+    taken for 0; where none of the first five is one, no more are asked. The report says how many rows were scored in
+    which way.
 
     The steps of the evaluation are written by the model once, into a file under ``folder`` that is read and committed
     like code; they are part of the signature, and never written again while the file is there.
@@ -206,11 +209,18 @@ class Geval(ModelJudge):
     def _sample(self, chat: Sequence[Message]) -> Dialogue[Judgment]:
         """Ask several times at temperature 1; what is no number on the scale is left out."""
         params = {**self.params, "temperature": 1.0}
-        found = yield from together([self._one(chat, params, number) for number in range(1, self.samples + 1)])
-        numbers = [item for item in found if not isinstance(item, Failure)]
-        failures = [item for item in found if isinstance(item, Failure)]
-        if len(numbers) < max(2, _LEAST_ANSWERED * self.samples):
-            few = f"only {len(numbers)} of {self.samples} answers are a number on the scale"
+        numbers: list[float] = []
+        failures: list[Failure] = []
+        last = 0
+        for upto in (min(_FIRST, self.samples), self.samples):
+            found = yield from together([self._one(chat, params, number) for number in range(last + 1, upto + 1)])
+            numbers += [item for item in found if not isinstance(item, Failure)]
+            failures += [item for item in found if isinstance(item, Failure)]
+            last = upto
+            if not numbers:
+                break
+        if len(numbers) < max(2, _LEAST_ANSWERED * last):
+            few = f"only {len(numbers)} of {last} answers are a number on the scale"
             return Judgment(Failure(failures[0].kind, f"{few}; of the others, {failures[0].message}"))
         mean = sum(numbers) / len(numbers)
         spread = math.sqrt(sum((number - mean) ** 2 for number in numbers) / (len(numbers) - 1) / len(numbers))

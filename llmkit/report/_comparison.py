@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmkit.report import svg
+from llmkit.report._corrected import corrected_sentences
 from llmkit.report._sections import VERDICTS
 from llmkit.report._words import interval, number
 
@@ -110,7 +111,7 @@ def _notes(one: Mapping[str, Any], entry: Mapping[str, Any]) -> list[str]:
         notes.append(f"smallest detectable change {number(one['mde'], entry)}")
     if one.get("needed") and one.get("verdict") == "inconclusive":
         notes.append(f"about {int(one['needed']):,} samples would settle it")
-    return notes
+    return [*notes, *corrected_sentences(one)]
 
 
 def _left_out(left_out: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from llmkit.report._corrected import corrected_sentences
 from llmkit.report._words import interval, number, percent, plural
 from llmkit.report.markdown import escaped
 from llmkit.text.visible import visible
@@ -69,6 +70,7 @@ def comparison_markdown(comparison: Comparison, texts: Mapping[str, Mapping[str,
     lines += [f"- {escaped(reason)}" for reason in comparison.reasons]
     if comparison.metrics:
         lines += ["", *_table(_heads(comparison), _rows(comparison.metrics))]
+    lines += _corrected_lines(comparison)
     lines += _left_out_lines(comparison)
     lines += _slice_lines(comparison)
     lines += _flaky_lines(comparison)
@@ -146,6 +148,16 @@ def left_out(comparison: Comparison) -> list[str]:
             shown = ", ".join(map(str, what[:5])) + (", ..." if len(what) > 5 else "")  # noqa: PLR2004 - a few
             lines.append(f"{plural(len(what), 'row')} {reason}, left out: {shown}")
     return lines
+
+
+def _corrected_lines(comparison: Comparison) -> list[str]:
+    """Return what people's labels make of judges' differences."""
+    lines = [
+        f"- `{_code(name)}`: {escaped('; '.join(sentences))}"
+        for name, found in comparison.metrics.items()
+        if (sentences := corrected_sentences(found))
+    ]
+    return ["", "**By people's labels**", "", *lines] if lines else []
 
 
 def _left_out_lines(comparison: Comparison) -> list[str]:
@@ -268,6 +280,9 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     rest = len(comparison.reasons) - _TERMINAL_REASONS
     if rest > 0:
         console.print(Text(f"- and {rest:,} more: see --format json"))
+    for name, found in comparison.metrics.items():
+        for sentence in corrected_sentences(found):
+            console.print(Text(visible(f"- {name}: {sentence}")))
     for line in left_out(comparison):
         console.print(Text(visible(f"- {line}"), style="dim"))
     for name, every in comparison.flaky.items():

@@ -12,7 +12,8 @@
     }
 
 Rows are sorted by id and stand on a line each, so a diff shows which samples changed. A score is what the scorer's
-value is made of: one number, or a list of statistics; null where there is none. Texts are left out unless they are
+value is made of: one number, or a list of statistics; null where there is none. People's labels of rows stand in
+``labels``, by id and judge. Texts are left out unless they are
 asked for: answers altogether, and of statistics that are texts (labels) those longer than `LABEL` characters, which
 become digests. The same run always gives the same bytes.
 """
@@ -49,9 +50,7 @@ def baseline_text(run: Run, *, texts: bool = False) -> str:
     Raises:
         UsageError: the run does not say which rows were asked.
     """
-    rows: dict[str, list[Any]] = {
-        row.sample.id: [row.digest, row.sample.id, {}] for row in run.samples if not row.sample.perturbation
-    }
+    rows, people = _rows(run)
     if not rows:
         raise UsageError(f"{run.path} does not say which rows were asked; run its evaluation again")
     kinds = {name: str(entry["kind"]) for name, entry in run.summary["scores"].items()}
@@ -71,8 +70,10 @@ def baseline_text(run: Run, *, texts: bool = False) -> str:
         **{key: run.manifest[key] for key in _KEPT if key in run.manifest},
         "texts": texts,
         "coverage": run.summary["coverage"],
+        **{name: found for name, found in people.items() if found},
         "scorers": {
-            name: {key: entry[key] for key in _SCORER if key in entry} for name, entry in run.summary["scores"].items()
+            name: {**{key: entry[key] for key in _SCORER if key in entry}, **_source(entry)}
+            for name, entry in run.summary["scores"].items()
         },
     }
     begin = json.dumps(head, ensure_ascii=True, indent=1, sort_keys=True)
@@ -80,6 +81,26 @@ def baseline_text(run: Run, *, texts: bool = False) -> str:
         f"  {json.dumps(rows[one], ensure_ascii=True, sort_keys=True, separators=(', ', ': '))}" for one in sorted(rows)
     )
     return f'{begin[:-2]},\n "rows": [\n{lines}\n ]\n}}\n'
+
+
+def _rows(run: Run) -> tuple[dict[str, list[Any]], dict[str, dict[str, Any]]]:
+    """Return each row's digest, id and scores to be filled in; and of the rows that people labelled, what they said."""
+    rows: dict[str, list[Any]] = {}
+    people: dict[str, dict[str, Any]] = {"labels": {}, "strata": {}}
+    for row in run.samples:
+        one = row.sample.id
+        if row.sample.perturbation:
+            continue
+        rows[one] = [row.digest, one, {}]
+        for name, said in (("labels", row.labels), ("strata", row.strata)):
+            if said:
+                people[name][one] = dict(said)
+    return rows, people
+
+
+def _source(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where people's labels for a judge came from, as the run's own summary has it."""
+    return {"corrected": {"source": entry["corrected"]["source"]}} if entry.get("corrected") else {}
 
 
 def _kept(score: Score, kind: str, *, texts: bool) -> Any:
@@ -153,8 +174,15 @@ def _as_run(file: Path, data: Mapping[str, Any]) -> Run:
         summary=summary,
         outputs=_Again(lambda: _outputs(rows)),
         scores=_Again(lambda: _scores(rows, kinds)),
-        samples=_Again(lambda: (SampleRow(Sample(row[1]), row[0]) for row in rows)),
+        samples=_Again(lambda: _samples(rows, data.get("labels") or {}, data.get("strata") or {})),
     )
+
+
+def _samples(
+    rows: Iterable[Sequence[Any]], labels: Mapping[str, Any], strata: Mapping[str, Any]
+) -> Iterator[SampleRow]:
+    for row in rows:
+        yield SampleRow(Sample(row[1]), row[0], labels.get(row[1], {}), strata.get(row[1], {}))
 
 
 def _outputs(rows: Iterable[Sequence[Any]]) -> Iterator[Output]:

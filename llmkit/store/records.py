@@ -306,7 +306,8 @@ _LISTS = ("turns", "references", "contexts", "choices")
 def sample_to_dict(row: SampleRow) -> dict[str, Any]:
     """Return ``{id, digest, input, turns?, references?, contexts?, choices?, answer?, meta?}``; no recorded output.
 
-    Of a reworded row also ``perturbation``, and as ``original`` the id of the row it was made of.
+    Of a reworded row also ``perturbation``, and as ``original`` the id of the row it was made of. Of a row that people
+    labelled ``labels``, by judge, and ``strata``.
     """
     sample = row.sample
     found: dict[str, Any] = {"id": sample.id, "digest": row.digest, "input": sample.input}
@@ -320,6 +321,10 @@ def sample_to_dict(row: SampleRow) -> dict[str, Any]:
         found["meta"] = sample.meta
     if sample.original is not None:
         found |= {"perturbation": sample.perturbation, "original": sample.original.id}
+    if row.labels:
+        found["labels"] = dict(row.labels)
+    if row.strata:
+        found["strata"] = dict(row.strata)
     return found
 
 
@@ -336,7 +341,8 @@ def sample_from_dict(row: Mapping[str, Any]) -> SampleRow:
         perturbation=row.get("perturbation", ""),
         original=Sample(row["original"]) if "original" in row else None,
     )
-    return SampleRow(sample, row["digest"])
+    labels = {str(name): float(label) for name, label in (row.get("labels") or {}).items()}
+    return SampleRow(sample, row["digest"], labels, row.get("strata") or {})
 
 
 def transcript_to_dict(transcript: Transcript) -> dict[str, Any]:

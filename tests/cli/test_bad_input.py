@@ -249,7 +249,7 @@ def test_a_wrong_command_line_is_explained(tmp_path: Path) -> None:
         (["eval", "--limit", "0"], "'--limit'"),
         (["eval", "--frob"], "No such option: --frob"),
         (["evall"], "No such command 'evall'"),
-        (["list", "metric"], "'metric' is not one of 'judges', 'metrics'"),
+        (["list", "metric"], "'metric' is not one of 'chunkers', 'embedders', 'judges', 'metrics'"),
         (["list", "metrics", "rogue"], "unknown metric 'rogue' (did you mean 'rouge'?)"),
     ):
         done = llmkit(*words, folder=tmp_path)

@@ -129,6 +129,17 @@ def test_an_endpoint_that_refuses_log_probabilities_is_sampled_and_other_refusal
         converse(Geval("coherence", steps=STEPS).judge(SAMPLE, OUTPUT), [other])
 
 
+def test_no_more_samples_are_paid_for_where_none_of_the_first_is_a_number() -> None:
+    judge = Geval("coherence", steps=STEPS, samples=20, probabilities="never")
+    judgment, requests = converse(judge.judge(SAMPLE, OUTPUT), ["I would rather not."] * 20)
+    assert isinstance(judgment.stats, Failure)
+    assert "only 0 of 5 answers" in judgment.stats.message
+    assert len(requests) == 5
+    judgment, requests = converse(judge.judge(SAMPLE, OUTPUT), ["no"] * 4 + ["3"] * 16)
+    assert len(requests) == 20
+    assert judgment.stats[0] == 3.0  # type: ignore[index]
+
+
 @pytest.mark.parametrize("text", ["<html>", "I cannot rate this.", "11", "0", "1-3", "vier"])
 def test_samples_that_say_nothing_usable_are_an_error_and_never_a_0(text: str) -> None:
     judgment, _ = converse(Geval("coherence", steps=STEPS, samples=4).judge(SAMPLE, OUTPUT), [text] * 5)
