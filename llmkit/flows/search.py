@@ -119,9 +119,7 @@ class Searcher:
             raise UsageError(f"boost.half_life: {error}") from error
         written = settings.filter
         where = None if written is None else compile_filter(written, fields)
-        self._allowed: NDArray[int64] | None = legs.index.allowed(
-            None if where is None else (where.sql, where.parameters)
-        )
+        self._allowed: NDArray[int64] | None = legs.index.allowed(where)
 
     @property
     def leg_names(self) -> tuple[str, ...]:
