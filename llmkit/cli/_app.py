@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from llmkit._version import __version__
+from llmkit.cli.ask import ask_command
 from llmkit.cli.audit import audit_command
 from llmkit.cli.bless import bless_command
 from llmkit.cli.compare import compare_command
@@ -48,6 +49,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "LLMKIT"},
     help="Measure a product built on LLMs, then improve it: run a system over an eval set, score it, compare.",
 )
+app.command("ask")(ask_command)
 app.command("audit")(audit_command)
 app.command("bless")(bless_command)
 app.command("compare")(compare_command)

@@ -117,9 +117,7 @@ def index_folder(named: Path | str) -> Path:
         return path.parent
     if len(path.parts) == 1 and (HOME / path / FILE_NAME).is_file():
         return HOME / path
-    raise UsageError(
-        f"there is no index '{named}': give the folder of one, or the name of one in {HOME}"
-    )
+    raise UsageError(f"there is no index '{named}': give the folder of one, or the name of one in {HOME}")
 
 
 def retrieve_settings(kept: Mapping[str, Any] | None, settings: Mapping[str, Any] | None) -> RetrieveConfig:

@@ -132,6 +132,9 @@ class Extractive:
     async def complete(self, request: Request) -> Response:
         """Return the best sentences; ``extra["confidence"]`` is the share of the question's weight they hold, 0 to 1.
 
+        ``extra["quotes"]`` are the sentences with the ids of the passages that they stand in; of a row's contexts the
+        id begins with the context's place, from 0.
+
         Raises:
             PermanentError: kind ``missing``: neither documents nor contexts to answer from.
         """
@@ -149,8 +152,13 @@ class Extractive:
             return Response(text=NOT_FOUND, finish="stop", retrieved=retrieved, extra={"confidence": 0.0})
         held = {term for candidate in chosen for term in candidate.unit.terms if term in query}
         share = known * sum(query[term] for term in held) / sum(query.values())
-        extra = {"confidence": round(share, 4), "passage": index.pieces[chosen[0].piece].id}
-        text = _joined(sorted(chosen, key=lambda candidate: (candidate.piece, candidate.place)))
+        in_order = sorted(chosen, key=lambda candidate: (candidate.piece, candidate.place))
+        extra = {
+            "confidence": round(share, 4),
+            "passage": index.pieces[chosen[0].piece].id,
+            "quotes": [{"text": one.unit.text, "passage": index.pieces[one.piece].id} for one in in_order],
+        }
+        text = _joined(in_order)
         return Response(text=text, finish="stop", retrieved=retrieved, extra=extra)
 
     async def aclose(self) -> None:

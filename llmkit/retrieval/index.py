@@ -191,6 +191,18 @@ class Index:
             raise InfrastructureError(f"cannot search {self.folder / FILE_NAME}: {error}") from error
         return [(int(number), float(score)) for number, score in found]
 
+    def frequencies(self, words: Sequence[str]) -> dict[str, int]:
+        """Return for each word how many chunks hold it, in any inflection; empty without a lexical index."""
+        found: dict[str, int] = {}
+        for word in dict.fromkeys(words):
+            match = match_of(word)
+            try:
+                rows = self._rows("SELECT count(*) FROM chunks_fts WHERE chunks_fts MATCH ?", (match,)) if match else ()
+            except sqlite3.OperationalError:
+                return {}
+            found[word] = rows[0][0] if rows else 0
+        return found
+
     def _places(self) -> NDArray[int64]:
         """Return the row of each chunk by its number; -1 for numbers without a chunk, 0 where there are no vectors."""
         import numpy as np

@@ -1,0 +1,118 @@
+"""`llmkit ask`: an answer from an index, with citations that resolve."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llmkit.cli.search import Format, Mode, hit_row, index_row, print_hit
+
+if TYPE_CHECKING:
+    from llmkit.flows.answer import Answer
+    from llmkit.flows.opening import Opened
+
+_NEAREST = 3
+
+
+def ask_command(
+    index: Annotated[str, typer.Argument(metavar="INDEX", help="An index's folder, or its name.")],
+    query: Annotated[str, typer.Argument(metavar="QUESTION", help="What to answer.")],
+    target: Annotated[
+        str, typer.Option(metavar="SPEC", help="Who answers, as a target is written: \"openai(model='gpt-4o-mini')\".")
+    ] = "extractive",
+    where: Annotated[
+        str | None, typer.Option("--filter", metavar="TEST", help="Only documents for which this holds.")
+    ] = None,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many passages are read.")] = 6,
+    mode: Annotated[
+        Mode | None, typer.Option(help="Which legs search; without it, as the index's config says.")
+    ] = None,
+    confidence: Annotated[
+        float,
+        typer.Option("--min-confidence", min=0.0, max=1.0, help="Below this, say that it is not in these documents."),
+    ] = 0.5,
+    override: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", envvar="LLMKIT_ASK_SET", help="Replace a key of 'retrieve'."),
+    ] = None,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use the response cache.")] = True,
+    output_format: Annotated[
+        Format, typer.Option("--format", envvar="LLMKIT_ASK_FORMAT", help="What to print on stdout.")
+    ] = Format.text,
+) -> int:
+    """Answer a question from an index, with numbered citations; say so where the documents do not hold the answer."""
+    from llmkit.cli._streams import say
+    from llmkit.flows.answer import Answerer
+    from llmkit.flows.opening import CACHE_PATH, asked_model, open_to_search, search_overrides
+
+    settings: dict[str, Any] = search_overrides(override or [])
+    settings |= {key: value for key, value in (("filter", where), ("k", k), ("mode", mode and mode.value)) if value}
+    asked = asked_model(target, Path(), "--target")
+    with open_to_search(index, settings) as opened:
+        answer = Answerer(opened, asked, confidence).ask(query, cache=CACHE_PATH if cache else None)
+        for note in answer.notes:
+            say(f"note: {note}")
+        if output_format is Format.json:
+            _print_json(opened, answer)
+        else:
+            _print_text(opened, answer)
+    return 0
+
+
+def _print_json(opened: Opened, answer: Answer) -> None:
+    import json
+
+    row = {
+        "question": answer.query,
+        "answer": None if answer.abstained else answer.text,
+        "abstained": answer.abstained,
+        "reason": answer.reason,
+        "confidence": round(answer.confidence, 4),
+        "citations": [{"number": number, **hit_row(hit, answer.query, number)} for number, hit in answer.sources],
+        "marks": [
+            {"start": mark.start, "end": mark.end, "numbers": list(mark.numbers)} for mark in answer.cited.citations
+        ],
+        "quality": {
+            "validity": answer.quality.validity,
+            "coverage": answer.quality.coverage,
+            "exactness": answer.quality.exactness,
+        },
+        "found": [hit_row(hit, answer.query, rank) for rank, hit in enumerate(answer.found.hits, 1)],
+        "index": index_row(opened),
+        "notes": list(answer.notes),
+    }
+    sys.stdout.write(json.dumps(row, ensure_ascii=False, indent=2) + "\n")
+
+
+def _print_text(opened: Opened, answer: Answer) -> None:
+    from rich.text import Text
+
+    from llmkit.cli._talk import stdout_console
+    from llmkit.text.visible import visible
+
+    console = stdout_console()
+    console.print(Text(visible(answer.text), style="bold" if answer.abstained else ""))
+    shown = answer.sources
+    if answer.abstained:
+        console.print(Text(f"({answer.reason})", style="dim"))
+        shown = list(enumerate(answer.found.hits[:_NEAREST], 1))
+        if shown:
+            console.print("\nNearest passages:")
+    for number, hit in shown:
+        console.print()
+        print_hit(console, hit, answer.query, number, whole=False)
+    console.print()
+    console.print(Text(made_of(opened, answer), style="dim"))
+
+
+def made_of(opened: Opened, answer: Answer) -> str:
+    """Return what the answer was made of and when: index, generation, documents and their dates, confidence."""
+    meta = opened.index.meta
+    dates = f", dated {meta.oldest} to {meta.newest}" if meta.oldest and meta.newest else ""
+    return (
+        f"From the index {meta.name}, generation {meta.generation}, built {meta.built} of {meta.documents:,} "
+        f"documents{dates}. Confidence {answer.confidence:.2f}."
+    )
