@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from llmkit.flows.tally import Tally
+from llmkit.report._words import plural
 from llmkit.stats import (
     alpha_agreement,
     length_controlled_win_rate,
@@ -17,6 +18,8 @@ from llmkit.stats import (
 from llmkit.types import Estimate
 
 _COLUMNS = ("", "value", "low", "high")
+_HARD, _KNOWN = 7, 8
+"""Columns of a pairwise judge that was told a field with the difficulty: how hard, and whether the row says it."""
 Ways = Mapping[str, Any]
 """``clusters``, ``seed`` and ``level``, as the statistics take them."""
 
@@ -37,16 +40,26 @@ def with_aggregates(tally: Tally, details: dict[str, Any] | None, ways: Ways) ->
     }
 
 
+def _difficulty(columns: list[Any]) -> tuple[Any, list[str]]:
+    """Return how hard each question is, where every row says it; and what to say where only some do."""
+    if len(columns) <= _KNOWN:
+        return None, []
+    lacking = int((columns[_KNOWN] == 0).sum())
+    if lacking:
+        return None, [f"{plural(lacking, 'row')} of unknown difficulty: the length-controlled win rate leaves it out."]
+    return columns[_HARD], ["The length-controlled win rate takes into account how hard each question is."]
+
+
 def _preference(columns: list[Any], ways: Ways) -> dict[str, Any]:
     """Win rates raw, discrete and length-controlled, and the bias of position, of a pairwise judge's columns."""
     preferences, first, second, own_length, other_length = columns[:5]
     clusters, level = ways["clusters"], ways["level"]
     raw = win_rate(preferences, clusters=clusters, level=level)
+    hard, notes = _difficulty(columns)
     controlled = length_controlled_win_rate(
-        preferences, other_length, own_length, clusters=clusters, seed=ways["seed"], level=level
+        preferences, other_length, own_length, difficulty=hard, clusters=clusters, seed=ways["seed"], level=level
     )
     rows = [_row("win rate", raw.win_rate), ["discrete win rate", raw.discrete_win_rate, "-", "-"]]
-    notes = []
     if controlled.win_rate is not None:
         rows.append(_row("length-controlled win rate", controlled.win_rate))
     else:

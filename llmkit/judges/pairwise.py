@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -55,6 +56,8 @@ class Pairwise(ModelJudge):
         reference: Whether the row's first reference is shown: ``auto`` where there is one, ``always`` (rows without are
             skipped), or ``never``.
         scale: Lowest and highest grade, for ``verdict: scores``.
+        difficulty: Row field with how hard the question is for the opponent, on a scale of logits; the
+            length-controlled win rate then takes it into account, as AlpacaEval's does.
     """
 
     opponent: Path | None = None
@@ -64,6 +67,7 @@ class Pairwise(ModelJudge):
     criteria: str = ""
     reference: Literal["auto", "always", "never"] = "auto"
     scale: tuple[float, float] = (1.0, 10.0)
+    difficulty: str = ""
 
     bounds = (0.0, 1.0)
     aggregates: ClassVar[str] = "preference"
@@ -76,7 +80,8 @@ class Pairwise(ModelJudge):
     @property
     def needs(self) -> tuple[str, ...]:
         """The field with the other answer, where it is in the rows; references where they are always shown."""
-        fields = () if self.opponent is not None else (f"meta.{self.field}",)
+        named = [self.field if self.opponent is None else "", self.difficulty]
+        fields = tuple(f"meta.{name}" for name in named if name)
         return (*fields, "references") if self.reference == "always" else fields
 
     @property
@@ -103,7 +108,15 @@ class Pairwise(ModelJudge):
             if isinstance(game, Failure):
                 return Judgment(game)
             games[first] = game
-        return self._judgment(games, len(output.text or ""), len(other))
+        stats, reason = self._verdict(games, len(output.text or ""), len(other))
+        return Judgment((*stats, *self._hard(sample)) if self.difficulty else stats, reason)
+
+    def _hard(self, sample: Sample) -> tuple[float, float]:
+        """Return how hard the question is, and 1; or twice 0 where the row does not say it."""
+        said = sample.meta.get(self.difficulty)
+        if isinstance(said, bool) or not isinstance(said, (int, float)) or not isfinite(said):
+            return 0.0, 0.0
+        return float(said), 1.0
 
     def _orders(self, sample: Sample, output: Output, other: str) -> list[bool]:
         """Return for each game whether the own answer stands first."""
@@ -145,7 +158,7 @@ class Pairwise(ModelJudge):
             {"role": "user", "content": "\n\n".join(parts)},
         ]
 
-    def _judgment(self, games: dict[bool, Game], length: int, other_length: int) -> Judgment:
+    def _verdict(self, games: dict[bool, Game], length: int, other_length: int) -> tuple[tuple[float, ...], str]:
         """Return preference, both games from the own answer's side, both lengths, both mean grades."""
         won = {first: game.a if first else 1 - game.a for first, game in games.items()}
         own = [game.grades[0 if first else 1] for first, game in games.items()]
@@ -168,7 +181,7 @@ class Pairwise(ModelJudge):
         )
         places = {True: "as answer A", False: "as answer B"}
         reason = "\n\n".join(f"[{places[first]}] {game.reason}" for first, game in games.items())
-        return Judgment(stats, reason)
+        return stats, reason
 
     def details(self, table: Table) -> dict[str, Any]:
         """Return wins, ties and losses, and how often the two orders disagree."""

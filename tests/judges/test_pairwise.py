@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+import random
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llmkit.judges.pairwise import Pairwise
+from llmkit.stats import length_controlled_win_rate
 from llmkit.testing import converse
 from llmkit.types import Failure, Output, Request, Response, Sample, Skipped, Table, TokenLogprob
 from tests import fakejudges
+from tests.cli.command import llmkit, read_rows, served, write_config, write_rows
+from tests.fakeserver import Behaviour, FakeServer
 
 SAMPLE = Sample("q", "Which?", meta={"opponent": "theirs quality=0.2"}, references=("gold",))
 OUTPUT = Output("q", "mine quality=0.9")
@@ -153,3 +159,38 @@ def test_the_report_counts_and_owns_up_to_disagreement() -> None:
     details = Pairwise().details(Table(columns, [()] * 7))
     assert details["tables"][0]["rows"] == [["wins", 1, 0.25], ["ties", 2, 0.5], ["losses", 1, 0.25]]
     assert "disagree on 1 of 4 pairs (25.0%); the first answer is favoured in 1 of them" in details["notes"][0]
+
+
+def test_how_hard_a_question_is_goes_into_the_length_controlled_rate(tmp_path: Path) -> None:
+    with FakeServer(Behaviour(answer=fakejudges.prefers_longer(0.3))) as server:
+        rng = random.Random(4)
+        hard = [round(rng.gauss(0, 1), 3) for _ in range(60)]  # the opponent is the worse, the harder the question
+        rows = []
+        for number, how in enumerate(hard):
+            qualities = rng.random(), min(1.0, max(0.0, rng.random() - how))
+            own, other = (f"quality={quality:.3f} " + "word " * rng.randint(1, 60) for quality in qualities)
+            rows.append({"id": f"r{number}", "input": f"q {number}", "output": own, "opponent": other})
+        found = []
+        for known in (60, 59):
+            write_rows(tmp_path / "set.jsonl", [
+                {**row, **({"hard": hard[number]} if number < known else {})} for number, row in enumerate(rows)
+            ])  # fmt: skip
+            write_config(
+                tmp_path, target="recorded", metrics=None, judges=[{"pairwise": {"difficulty": "hard"}}],
+                judge_model=served(server.base_url),
+            )  # fmt: skip
+            done = llmkit("eval", "c.yaml", "--out", f"run{known}", "--format", "json", folder=tmp_path)
+            assert done.code == 0, done.err
+            (entry,) = done.json["scores"].values()
+            found.append(entry["details"])
+        stats = [row["stats"] for row in read_rows(tmp_path / "run60" / "scores.jsonl")]
+        preferences, own_lengths, other_lengths = (np.array([row[place] for row in stats]) for place in (0, 3, 4))
+        controlled = length_controlled_win_rate(preferences, other_lengths, own_lengths, difficulty=np.array(hard))
+        plain = length_controlled_win_rate(preferences, other_lengths, own_lengths)
+        assert controlled.win_rate is not None
+        assert plain.win_rate is not None
+        with_it, without = (one["win_rate"]["length_controlled"]["value"] for one in found)
+        assert with_it == pytest.approx(controlled.win_rate.value)
+        assert without == pytest.approx(plain.win_rate.value)
+        assert with_it != without
+        assert "1 row of unknown difficulty" in " ".join(found[1]["notes"])
