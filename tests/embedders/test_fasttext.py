@@ -1,0 +1,90 @@
+"""Word vectors of a file: the mean of a text's words."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from llmkit import registry
+from llmkit.embedders import fasttext
+from llmkit.errors import ConfigError, DataError
+
+LINES = ["the 1 0 0", "cat 0 1 0", "Paris 0 0 2", "paris 0 3 4", ". 5 5 5", "the 9 9 9"]
+
+
+@pytest.fixture
+def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "small.vec"
+    path.write_text("6 3\n" + "\n".join(LINES) + "\n")
+    return path
+
+
+def made(path: Path, **arguments: Any) -> Any:
+    return registry.build("embedders", {"fasttext": {"path": str(path), **arguments}}).plugin
+
+
+def unit(*numbers: float) -> list[float]:
+    return [number / float(np.linalg.norm(numbers)) for number in numbers]
+
+
+def test_the_mean_of_the_words_that_are_there(words: Path) -> None:
+    embedder = made(words)
+    found = embedder.embed(["the cat", "THE Cat xyzzy", "Paris", "PARIS", "xyzzy", ""], "query")
+    assert np.allclose(found[0], unit(1, 1, 0))
+    assert np.allclose(found[1], unit(1, 1, 0))
+    assert np.allclose(found[2], unit(0, 0, 2))
+    assert np.allclose(found[3], unit(0, 3, 4))
+    assert found[4:].tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert (found.dtype, embedder.dimensions, embedder.max_tokens) == (np.float32, 3, None)
+
+
+def test_it_is_read_once(words: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = made(words).embed(["the cat."], "passage")
+    monkeypatch.setattr(fasttext.Fasttext, "_read", lambda _: pytest.fail("read again"))
+    again = made(words)
+    assert np.array_equal(again.embed(["the cat."], "passage"), before)
+    assert np.array_equal(pickle.loads(pickle.dumps(again)).embed(["the cat."], "passage"), before)
+
+
+def test_a_file_without_counts_in_portions(words: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fasttext, "_PORTION", 2)
+    (words.parent / "glove.txt").write_text("\n".join(LINES))
+    other = made(words.parent / "glove.txt")
+    assert np.array_equal(other.embed(["Paris ."], "query"), made(words).embed(["Paris ."], "query"))
+
+
+def test_the_first_words_and_the_mean_left_out(words: Path) -> None:
+    few = made(words, max_words=2)
+    assert few.embed(["Paris"], "query").tolist() == [[0, 0, 0]]
+    centred = made(words, max_words=2, subtract_mean=True)
+    assert np.allclose(centred.embed(["the"], "query")[0], unit(0.5, -0.5, 0))
+    assert len({one.fingerprint for one in (made(words), few, centred)}) == 3
+
+
+def test_words_with_their_places(words: Path) -> None:
+    assert made(words).spans(["The cat!", ""])[0].tolist() == [[0, 3], [4, 7], [7, 8]]
+
+
+@pytest.mark.parametrize(("line", "place"), [("dog 1 2", 4), ("dog 1 two 3", 4), ("dog 1 nan 3", 4)])
+def test_a_line_that_is_no_vector_is_named(line: str, place: int, words: Path) -> None:
+    words.write_text("\n".join(["3 3", *LINES[:2], line]))
+    with pytest.raises(DataError, match=rf"small.vec:{place}: the line holds no word with 3 numbers"):
+        made(words).embed(["x"], "query")
+
+
+def test_files_that_are_refused(words: Path) -> None:
+    words.write_text("0 3\n")
+    with pytest.raises(DataError, match="holds no word vectors"):
+        made(words).embed(["x"], "query")
+    with pytest.raises(ConfigError, match="there is no file"):
+        made(words.parent / "absent.vec")
+    words.with_suffix(".bin").write_bytes(b"x")
+    with pytest.raises(ConfigError, match=r"a .bin file is not read .give the .vec file"):
+        made(words.with_suffix(".bin"))
+    with pytest.raises(ConfigError, match="must be at least 1"):
+        made(words, max_words=0)
