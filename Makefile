@@ -38,6 +38,7 @@ docs: $(VENV)/.core ## renew the reference pages
 schema: $(VENV)/.core ## renew the committed JSON Schemas
 	$(BIN)/llmkit schema eval > configs/schema/eval.schema.json
 	$(BIN)/llmkit schema audit > configs/schema/audit.schema.json
+	$(BIN)/llmkit schema index > configs/schema/index.schema.json
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -14,6 +14,7 @@ from llmkit.cli.audit import audit_command
 from llmkit.cli.bless import bless_command
 from llmkit.cli.compare import compare_command
 from llmkit.cli.eval import eval_command
+from llmkit.cli.index import index_app
 from llmkit.cli.init import init_command
 from llmkit.cli.listing import list_command
 from llmkit.cli.power import power_command
@@ -54,6 +55,7 @@ app.command("audit")(audit_command)
 app.command("bless")(bless_command)
 app.command("compare")(compare_command)
 app.command("eval")(eval_command)
+app.add_typer(index_app, name="index")
 app.command("init")(init_command)
 app.command("list")(list_command)
 app.command("power")(power_command)

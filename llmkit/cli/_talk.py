@@ -66,7 +66,7 @@ class ProgressTalk:
 
     def __enter__(self) -> Self:
         if not self._quiet and sys.stderr.isatty():
-            self._live = _bar()
+            self._live = bar()
             self._live.start()
         return self
 
@@ -123,11 +123,13 @@ def _note(event: Any) -> str:
     return "".join(f" · {part}" for part in parts)
 
 
-def _bar() -> Any:
+def bar(*before: str) -> Any:
+    """Return a progress bar for stderr, with columns of rich's before it."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
+        *before,
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[note]}", markup=False),

@@ -38,7 +38,7 @@ def load_eval_config(path: Path, overrides: Sequence[str] = ()) -> EvalConfig:
     if document.data is None:
         hint = "it needs at least dataset, target and metrics; 'llmkit init' writes an example"
         raise ConfigError(problems=[Problem("the config is empty", file=file, hint=hint)])
-    config: EvalConfig = _checked(document, overrides, _eval_problems, base=path.parent, source=file, name=path.stem)
+    config: EvalConfig = checked(document, overrides, _eval_problems, base=path.parent, source=file, name=path.stem)
     return config
 
 
@@ -53,7 +53,7 @@ def load_audit_config(path: Path, overrides: Sequence[str] = ()) -> AuditConfig:
         raise ConfigError(
             problems=[Problem("the config is empty", file=file, hint="it needs dataset, judge and human")]
         )
-    config: AuditConfig = _checked(document, overrides, _audit_problems, base=path.parent, source=file, name=path.stem)
+    config: AuditConfig = checked(document, overrides, _audit_problems, base=path.parent, source=file, name=path.stem)
     return config
 
 
@@ -63,8 +63,8 @@ def make_audit_config(
     """Return an audit config made in Python from the same keys as a file has; as `make_eval_config`."""
     from llmkit.config.yaml_source import Document
 
-    document = Document(_listed(data))
-    config: AuditConfig = _checked(document, overrides, _audit_problems, base=base or Path(), source="", name="audit")
+    document = Document(listed(data))
+    config: AuditConfig = checked(document, overrides, _audit_problems, base=base or Path(), source="", name="audit")
     return config
 
 
@@ -76,21 +76,21 @@ def make_eval_config(data: Mapping[str, Any], overrides: Sequence[str] = (), *, 
     """
     from llmkit.config.yaml_source import Document
 
-    document = Document(_listed(data))
-    config: EvalConfig = _checked(document, overrides, _eval_problems, base=base or Path(), source="", name="eval")
+    document = Document(listed(data))
+    config: EvalConfig = checked(document, overrides, _eval_problems, base=base or Path(), source="", name="eval")
     return config
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
     """Return Python data as YAML would give it: dicts and lists."""
     if isinstance(value, Mapping):
-        return {str(key): _listed(item) for key, item in value.items()}
+        return {str(key): listed(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_listed(item) for item in value]
+        return [listed(item) for item in value]
     return str(value) if isinstance(value, Path) else value
 
 
-def _checked(
+def checked(
     document: Document,
     overrides: Sequence[str],
     check: Callable[[dict[str, Any], Path], tuple[Any, list[Problem]]],
@@ -99,6 +99,7 @@ def _checked(
     source: str,
     name: str,
 ) -> Any:
+    """Return what ``check`` makes of a document and its overrides, or raise ConfigError with every problem."""
     from llmkit.config.overrides import override
     from llmkit.config.source import without_secrets
 
@@ -132,7 +133,7 @@ def _audit_problems(data: dict[str, Any], base: Path) -> tuple[AuditConfig | Non
     from llmkit.config.problems import audit_problems
 
     config, found = audit_problems(data)
-    broken = _plugin_file_problems(data, base)
+    broken = plugin_file_problems(data, base)
     if broken:
         return config, [*found, *broken]
     judge = data.get("judge")
@@ -165,7 +166,7 @@ def _without_echoes(problems: list[Problem], secrets: list[str]) -> list[Problem
 
 def _plugin_problems(data: dict[str, Any], base: Path) -> list[Problem]:
     """Return what is wrong with plug-in files and specs."""
-    broken = _plugin_file_problems(data, base)
+    broken = plugin_file_problems(data, base)
     if broken:
         return broken
     problems: list[Problem] = []
@@ -180,7 +181,7 @@ def _plugin_problems(data: dict[str, Any], base: Path) -> list[Problem]:
     return problems
 
 
-def _plugin_file_problems(data: Mapping[str, Any], base: Path) -> list[Problem]:
+def plugin_file_problems(data: Mapping[str, Any], base: Path) -> list[Problem]:
     """Import plug-in files; what a broken one would have registered is unknown, so names cannot be judged then."""
     files = data.get("plugins", [])
     if isinstance(files, list) and all(isinstance(file, str) and file for file in files):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,6 +17,9 @@ from llmkit.config.ensemble import Ensemble
 from llmkit.config.eval_config import EvalConfig
 from llmkit.config.yaml_source import join
 from llmkit.errors import Problem
+
+if TYPE_CHECKING:
+    from llmkit.config.index_config import IndexConfig
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "": EvalConfig,
@@ -66,6 +69,7 @@ _AUDIT_MISSING = {
     "judge": "write judge: {field: judge_score} for recorded verdicts, or a judge such as judge: grade",
     "human": "write human: human_score, or human: {file: labels.csv}",
 }
+_INDEX_MISSING = {"source": "write source: path/to/documents"}
 _NOTHING = models.NOTHING
 
 
@@ -96,6 +100,26 @@ def audit_problems(data: dict[str, Any]) -> tuple[AuditConfig | None, list[Probl
     except ValidationError as error:
         errors = [(_path(entry["loc"], data, entry["type"]), dict(entry)) for entry in error.errors(include_url=False)]
     return None, list(_problems(errors, _AUDIT_SECTIONS, _MISSING | _AUDIT_MISSING))
+
+
+def index_problems(data: dict[str, Any]) -> tuple[IndexConfig | None, list[Problem]]:
+    """Return the index config, or None and everything that is wrong with ``data`` except its plug-in specs."""
+    from llmkit.config import index_config as indexes
+
+    sections: dict[str, type[BaseModel]] = {
+        "": indexes.IndexConfig,
+        "source": indexes.SourceConfig,
+        "metadata": indexes.MetadataConfig,
+        "lexical": indexes.Lexical,
+        "safety": indexes.SafetyConfig,
+        "engine": indexes.IndexEngine,
+        **RETRIEVE_SECTIONS,
+    }
+    try:
+        return indexes.IndexConfig.model_validate(data), []
+    except ValidationError as error:
+        errors = [(_path(entry["loc"], data, entry["type"]), dict(entry)) for entry in error.errors(include_url=False)]
+    return None, list(_problems(errors, sections, _INDEX_MISSING))
 
 
 def gate_problems(data: Any) -> tuple[gate.Gate | None, list[Problem]]:

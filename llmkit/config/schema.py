@@ -7,8 +7,8 @@ installed. Where a config names ``plugins:`` files, names that only those know a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 from llmkit import registry
 from llmkit.config import audit_config as audit
 from llmkit.config import eval_config as models
-from llmkit.config import gate, human
+from llmkit.config import gate, human, retrieve
+from llmkit.config import index_config as indexes
 from llmkit.config.ensemble import Ensemble
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -118,6 +119,86 @@ def audit_schema() -> dict[str, Any]:
 def audit_schema_text() -> str:
     """Return `audit_schema` as the text of ``configs/schema/audit.schema.json``."""
     return json.dumps(audit_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def index_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of index configs."""
+    plug_ins = {kind: _plug_ins(kind) for kind in ("chunkers", "embedders", "vectors")}
+    schema = _section(indexes.IndexConfig)
+    properties = {
+        key: value if key in schema["required"] else _nullable(value) for key, value in schema["properties"].items()
+    }
+    spelt = {
+        "source": {"anyOf": [_TEXT, _lists(_section(indexes.SourceConfig), ("include", "exclude", "text", "columns"))]},
+        "metadata": _nullable(_metadata()),
+        "lexical": {"anyOf": [{"enum": [*get_args(indexes.LexicalTokenizer), None]}, _section(indexes.Lexical)]},
+        "retrieve": _nullable(_retrieve()),
+        "safety": _nullable(_section(indexes.SafetyConfig)),
+        "engine": {"anyOf": [{"enum": ["local", "ray", None]}, _section(indexes.IndexEngine)]},
+    }
+    for key, value in spelt.items():
+        about = {word: text for word, text in properties[key].items() if word in ("description", "default")}
+        properties[key] = {**value, **about}
+    plain = {"chunk": "chunkers", "embed": "embedders", "vector": "vectors"}
+    for key in plain:
+        properties[key] = {"description": indexes.IndexConfig.model_fields[key].description}
+    schema["properties"] = properties
+    strict = {key: _nullable(_ref(kind)) for key, kind in plain.items()}
+    strict["vector"] = {"anyOf": [{"enum": ["auto", None]}, _ref("vectors")]}
+    free = {key: _nullable(_ref("any")) for key in plain}
+    return {
+        "$schema": DRAFT,
+        "title": "llmkit index config",
+        **schema,
+        "if": {"required": ["plugins"]},
+        "then": {"properties": {key: {"anyOf": [strict[key], free[key]]} for key in strict}},
+        "else": {"properties": strict},
+        "$defs": {
+            "any": {"type": ["string", "object"], "minProperties": 1, "maxProperties": 1},
+            **{name: definition for definitions in plug_ins.values() for name, definition in definitions.items()},
+        },
+    }
+
+
+def _lists(schema: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """Return a section whose ``keys`` take one text in the place of a list of one."""
+    for key in keys:
+        about = schema["properties"][key]["description"]
+        schema["properties"][key] = {"description": about, "anyOf": [_TEXT, _TEXTS]}
+    return schema
+
+
+def _metadata() -> dict[str, Any]:
+    schema = _section(indexes.MetadataConfig)
+    origin = {"enum": ["front_matter", "path"]}
+    spelt: dict[str, dict[str, Any]] = {
+        "from": {"anyOf": [origin, {"type": "array", "items": origin}]},
+        "fields": {"type": "object", "additionalProperties": {"enum": list(get_args(indexes.FieldType))}},
+    }
+    for key, value in spelt.items():
+        schema["properties"][key] = {"description": schema["properties"][key]["description"], **value}
+    return schema
+
+
+def _retrieve() -> dict[str, Any]:
+    schema = _section(retrieve.RetrieveConfig)
+    parts: dict[str, type[BaseModel]] = {
+        "boost": retrieve.Recency,
+        "rerank": retrieve.Rerank,
+        "transform": retrieve.Transform,
+        "expand": retrieve.Around,
+    }
+    for key, model in parts.items():
+        section = _section(model)
+        if "model" in section["properties"]:
+            section["properties"]["model"] = {**section["properties"]["model"], "type": ["string", "object"]}
+        schema["properties"][key] = _nullable(section)
+    return schema
+
+
+def index_schema_text() -> str:
+    """Return `index_schema` as the text of ``configs/schema/index.schema.json``."""
+    return json.dumps(index_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 def eval_schema_text() -> str:

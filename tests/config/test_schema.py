@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from llmkit.config import eval_schema
-from llmkit.config.schema import audit_schema, audit_schema_text, eval_schema_text
+from llmkit.config.schema import audit_schema, audit_schema_text, eval_schema_text, index_schema, index_schema_text
 from llmkit.config.yaml_source import parse
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,12 +40,18 @@ def test_it_is_a_schema(schema: dict[str, Any]) -> None:
 def test_every_config_here_is_valid(valid: Valid) -> None:
     configs = [*ROOT.glob("configs/*.yaml"), *ROOT.glob("configs/*.yml")]
     audits = [path for path in configs if path.stem.startswith("audit")]
-    evals = [path for path in configs if path not in audits]
+    indexes = [path for path in configs if path.stem.startswith("index")]
+    evals = [path for path in configs if path not in (*audits, *indexes)]
     assert [path.name for path in evals if not valid(path.read_text(encoding="utf-8"))] == []
     made = jsonschema.Draft202012Validator(audit_schema())
     assert audits
     assert [path.name for path in audits if not made.is_valid(parse(path.read_text(encoding="utf-8")).data)] == []
     assert (ROOT / "configs/schema/audit.schema.json").read_text(encoding="utf-8") == audit_schema_text()
+    made = jsonschema.Draft202012Validator(index_schema())
+    assert indexes
+    assert [path.name for path in indexes if not made.is_valid(parse(path.read_text(encoding="utf-8")).data)] == []
+    fresh = (ROOT / "configs/schema/index.schema.json").read_text(encoding="utf-8") == index_schema_text()
+    assert fresh, "run: make schema"
 
 
 def _described(part: Any, path: str = "") -> list[str]:

@@ -70,6 +70,7 @@ class Parts:
         config: The whole config as plain data; kept in the index.
         config_file: The file that it was read from.
         source_words: The source, as a sentence names it.
+        shards: Who embeds: ``local``, or ``ray`` over its workers.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Parts:
     config: Mapping[str, Any] = field(default_factory=dict)
     config_file: str = ""
     source_words: str = "the source"
+    shards: str = "local"
 
     @property
     def chunk_fingerprint(self) -> str:

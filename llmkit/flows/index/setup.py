@@ -1,0 +1,78 @@
+"""From a config to the parts of an index; nothing that a lexical or unchanged index does without is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from llmkit import registry
+from llmkit.config.index_config import IndexConfig
+from llmkit.documents.opening import open_source
+from llmkit.errors import ConfigError, Problem
+from llmkit.flows.index.parts import Parts, Safety
+from llmkit.hashing import canonical_json
+
+
+@contextmanager
+def prepared(config: IndexConfig) -> Iterator[Parts]:
+    """Yield what a config names, as objects; an embedder that asks a server has its connections until the end.
+
+    Raises:
+        ConfigError: a source, chunker or embedder that cannot be made, with its place in the file.
+    """
+    with ExitStack() as stack:
+        with placing(config):
+            source = open_source(config.opening(), config.base)
+            chunker = registry.build("chunkers", config.chunk, base=config.base, key="chunk").plugin
+            embedder = None if config.embed is None else stack.enter_context(_embedding(config))
+        tokenizer: Any = embedder
+        if tokenizer is None:
+            from llmkit.text.words import Words
+
+            tokenizer = Words()
+        plain = config.resolved()
+        lexical = config.lexical.tokenizer
+        yield Parts(
+            name=config.name,
+            folder=config.folder,
+            source=source,
+            chunker=chunker,
+            tokenizer=tokenizer,
+            embedder=embedder,
+            chunker_spec=canonical_json(plain["chunk"]),
+            title_prefix=config.title_prefix,
+            lexical=None if lexical == "none" else lexical,
+            vector=config.vector,
+            fields=config.metadata.fields,
+            safety=Safety(config.safety.max_delete_ratio, config.safety.max_failures),
+            config=plain,
+            config_file=str(Path(config.file).absolute()) if config.file else "",
+            source_words=_words(config),
+            shards=config.engine.run,
+        )
+
+
+@contextmanager
+def placing(config: IndexConfig) -> Iterator[None]:
+    """Give problems that are found while building the file and line of their keys."""
+    try:
+        yield
+    except ConfigError as error:
+        problems = error.problems or (Problem(str(error)),)
+        raise ConfigError(problems=[config.placed(problem) for problem in problems]) from error
+
+
+@contextmanager
+def _embedding(config: IndexConfig) -> Iterator[Any]:
+    assert config.embed is not None
+    yield registry.build("embedders", config.embed, base=config.base, key="embed").plugin
+
+
+def _words(config: IndexConfig) -> str:
+    source = config.source
+    if source.root is not None:
+        return f"the folder {config.base / Path(source.root).expanduser()}"
+    name = next(name for name in ("jsonl", "csv", "tsv", "parquet", "hf") if getattr(source, name) is not None)
+    return f"the {name} source {getattr(source, name)}"

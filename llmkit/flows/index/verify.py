@@ -1,0 +1,97 @@
+"""Is an index whole, does it fit its documents, does its embedder still make its vectors?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from llmkit.errors import InfrastructureError, UsageError
+from llmkit.flows.index.parts import Parts
+from llmkit.flows.index.plan import make_plan
+from llmkit.retrieval.checks import faults
+from llmkit.retrieval.schema import FILE_NAME
+from llmkit.retrieval.staged import embedded_text
+from llmkit.retrieval.store import IndexStore
+
+SAMPLE: Final = 32
+_SAME: Final = 0.999
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was found.
+
+    Attributes:
+        faults: A sentence for each kind of damage.
+        behind: Documents added, changed, moved and removed since the last build; empty where the source was not asked.
+        embedded: Chunks that were embedded again to compare.
+    """
+
+    faults: list[str]
+    behind: dict[str, int] = field(default_factory=dict)
+    embedded: int = 0
+
+
+def verify_index(folder: Path, parts: Parts | None = None, *, sample: int = SAMPLE, repair: bool = False) -> Verified:
+    """Check an index; with its parts, also that it fits its documents (each is hashed) and its embedder.
+
+    Args:
+        folder: Where it lies.
+        parts: What it is built of; None checks the files alone.
+        sample: Chunks to embed again.
+        repair: Mark what is lost so that the next build makes it anew; the lexical index is made anew at once.
+
+    Raises:
+        UsageError: there is no index in the folder.
+        InfrastructureError: another process writes to it, or it cannot be read at all.
+    """
+    if not (folder / FILE_NAME).is_file():
+        raise UsageError(f"there is no index in {folder}; make one with 'llmkit index build CONFIG'")
+    with IndexStore(folder) as store:
+        meta = store.meta
+        if meta is None:
+            raise UsageError(f"the index in {folder} was never built to its end; run 'llmkit index build CONFIG'")
+        found = list(faults(store, title_prefix=bool(meta.config.get("title_prefix", True))))
+        behind: dict[str, int] = {}
+        embedded = 0
+        if parts is not None:
+            plan = make_plan(parts, store.documents(), store.failures(), verify=True)
+            behind = {name: count for name, count in plan.counts().items() if count and name != "unchanged"}
+            if parts.embed_fingerprint != meta.embed_fingerprint:
+                found.append("the config's embedder is not the one that made the vectors; build again")
+            elif parts.embedder is not None and not found:
+                embedded, differ = _embed_again(store, parts, sample)
+                if differ:
+                    found.append(
+                        f"{differ:,} of {embedded:,} chunks are embedded otherwise now than when they were built"
+                    )
+        if repair and found:
+            with store.transaction() as sql:
+                sql.execute("INSERT OR REPLACE INTO meta VALUES ('lost', 1)")
+                if store.value("lexical"):
+                    sql.execute("INSERT INTO chunks_fts (chunks_fts) VALUES ('rebuild')")
+    return Verified(found, behind, embedded)
+
+
+def _embed_again(store: IndexStore, parts: Parts, sample: int) -> tuple[int, int]:
+    """Embed some chunks again; return how many, and how many vectors are not those that are kept."""
+    import numpy as np
+
+    from llmkit.retrieval.vector_file import open_rows, vector_path
+
+    epoch = int(store.value("epoch"))
+    dimensions, rows = store.rows("SELECT dimensions, rows FROM epochs WHERE epoch = ?", (epoch,))[0]
+    numbers = [number for (number,) in store.rows("SELECT number FROM chunks ORDER BY number")]
+    drawn = sorted(Random(0).sample(numbers, min(sample, len(numbers))))  # noqa: S311 - a sample, no secret
+    one = "SELECT v.row, c.lead, c.text FROM chunks c JOIN vectors v ON v.key = c.key AND v.epoch = ? WHERE number = ?"
+    chosen: list[Any] = [row for number in drawn for row in store.rows(one, (epoch, number))]
+    if not chosen or parts.embedder is None:
+        return 0, 0
+    texts = [embedded_text(lead, text, title_prefix=parts.title_prefix) for _, lead, text in chosen]
+    kept = open_rows(vector_path(store.folder, epoch), rows, dimensions)[[row for row, *_ in chosen]]
+    again = np.asarray(parts.embedder.embed(texts, "passage"), dtype=np.float32)
+    if again.shape != kept.shape:
+        raise InfrastructureError(f"the embedder makes vectors of length {again.shape[1]}, and {dimensions} are kept")
+    return len(chosen), int(((again * kept).sum(axis=1) < _SAME).sum())

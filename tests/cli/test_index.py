@@ -1,0 +1,216 @@
+"""`llmkit index`: what a shell script sees of it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmkit.retrieval.index import Index
+from llmkit.retrieval.lock import WriterLock
+from tests.cli.command import Done, finish, llmkit, start, until
+
+CONFIG = """\
+name: texts
+source: {root: texts}
+store: store
+plugins: [hashes.py]
+embed: hashes
+safety: {max_failures: 0.5}
+"""
+PLUGIN = '''
+"""Vectors of hashed words."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmkit.embedders import embedder
+from tests.retrieval.made_index import HashEmbedder
+
+
+@embedder("hashes")
+@dataclass(frozen=True)
+class Hashes:
+    """Bags of hashed words.
+
+    Attributes:
+        width: How long.
+        pause: Seconds a text.
+    """
+
+    width: int = 16
+    pause: float = 0.0
+    max_tokens: int | None = None
+
+    @property
+    def dimensions(self) -> int:
+        return self.width
+
+    @property
+    def fingerprint(self) -> str:
+        return f"hashes-{self.width}"
+
+    def spans(self, texts):
+        return HashEmbedder().spans(texts)
+
+    def embed(self, texts, role):
+        import time
+
+        time.sleep(self.pause * len(texts))
+        return HashEmbedder(width=self.width).embed(texts, role)
+'''
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "texts").mkdir()
+    for number in range(8):
+        text = f"# Text {number}\n\nThe first of number {number}.\n\n## More\n\nThe second of number {number}.\n"
+        (tmp_path / "texts" / f"{number}.md").write_text(text)
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    (tmp_path / "hashes.py").write_text(PLUGIN)
+    return tmp_path
+
+
+def index(place: Path, *words: object) -> Done:
+    return llmkit("index", *words, folder=place)
+
+
+def test_a_night_after_the_other(place: Path) -> None:
+    planned = index(place, "build", "c.yaml", "--dry-run", "--format", "json")
+    assert planned.code == 0, planned.err
+    assert planned.json["counts"]["added"] == 8
+    assert planned.json["embed"] > 0
+    assert not (place / "store").exists()
+    first = index(place, "build", "c.yaml", "--format", "json")
+    assert first.code == 0, first.err
+    assert first.json["counts"]["embedded"] == planned.json["embed"]
+    assert first.json["tokens"] == planned.json["tokens"]
+    again = index(place, "build", "c.yaml")
+    assert (again.code, again.err) == (0, "")
+    assert again.out.splitlines()[0] == "documents  8: nothing changed"
+    (place / "texts" / "3.md").unlink()
+    (place / "texts" / "4.md").write_bytes(b"\xff\xfe\xff bad")
+    third = index(place, "build", "c.yaml")
+    assert third.code == 0
+    assert "1 removed" in third.out
+    assert "failed: 4.md: " in third.err
+    assert "its last good version stays" in third.err
+    status = index(place, "status", "store", "--format", "json").json
+    assert (status["documents"], status["generation"], len(status["runs"])) == (7, 2, 3)
+    assert "4.md" in status["failures"]
+    assert "generation  2" in index(place, "status", "c.yaml").out
+
+
+def test_verify_finds_what_was_damaged_and_a_build_mends_it(place: Path) -> None:
+    assert index(place, "build", "c.yaml").code == 0
+    whole = index(place, "verify", "c.yaml")
+    assert (whole.code, whole.out.splitlines()[0]) == (0, "whole: every chunk and vector is what was written")
+    assert "chunks embedded again, all the same" in whole.out
+    assert "documents: in step" in whole.out
+    file = place / "store" / "vectors-1.f32"
+    data = bytearray(file.read_bytes())
+    data[70] ^= 0x40
+    file.write_bytes(data)
+    (place / "texts" / "new.md").write_text("A new one.")
+    found = index(place, "verify", "c.yaml", "--repair")
+    assert found.code == 3
+    assert "vectors-1.f32: 1 vectors are not what was written: rows 1" in found.out
+    assert "documents: 1 added since the last build" in found.out
+    mended = index(place, "build", "c.yaml", "--format", "json")
+    assert mended.json["counts"]["embedded"] == 2, "the damaged one and the new one"
+    assert index(place, "verify", "c.yaml").code == 0
+
+
+def test_verify_tells_what_else_can_break(place: Path) -> None:
+    assert index(place, "build", "c.yaml").code == 0
+    sql = sqlite3.connect(place / "store" / "index.sqlite")
+    sql.execute("UPDATE chunks SET text = 'other' WHERE number = 0")
+    sql.commit()
+    sql.close()
+    found = index(place, "verify", "store")
+    assert found.code == 3
+    assert "the lexical index does not fit the chunks" in found.out
+    assert "1 chunks are not as long as their offsets say: 0" in found.out
+    assert "1 chunks have the vector of another text: 0" in found.out
+
+
+def test_export_gives_every_chunk(place: Path) -> None:
+    assert index(place, "build", "c.yaml").code == 0
+    done = index(place, "export", "store", "out/chunks.jsonl", "--vectors")
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in (place / "out" / "chunks.jsonl").read_text().splitlines()]
+    texts = {path.name: path.read_text() for path in (place / "texts").iterdir()}
+    assert all(texts[row["path"]][row["start"] : row["end"]] == row["text"] for row in rows)
+    assert len(rows[0]["vector"]) == 16
+    import pyarrow.parquet as pq
+
+    assert index(place, "export", "store", "chunks.parquet").code == 0
+    table: Any = pq.read_table(place / "chunks.parquet")
+    assert table.column("text").to_pylist() == [row["text"] for row in rows]
+    bad = index(place, "export", "store", "chunks.txt")
+    assert (bad.code, bad.err) == (2, "error: cannot tell the format from 'chunks.txt': end it in .parquet or .jsonl\n")
+
+
+def test_gc_drops_what_no_chunk_needs(place: Path) -> None:
+    assert index(place, "build", "c.yaml").code == 0
+    (place / "texts" / "0.md").write_text("Something else.")
+    assert index(place, "build", "c.yaml").code == 0
+    done = index(place, "gc", "store", "--format", "json")
+    assert done.json == {"removed": 1}
+    assert index(place, "verify", "c.yaml").code == 0
+
+
+def test_guards_refuse_with_three(place: Path) -> None:
+    assert index(place, "build", "c.yaml").code == 0
+    for number in range(6):
+        (place / "texts" / f"{number}.md").unlink()
+    refused = index(place, "build", "c.yaml")
+    assert refused.code == 3
+    assert "6 of 8 documents are no longer in the folder" in refused.err
+    assert index(place, "build", "c.yaml", "--dry-run").code == 3
+    assert index(place, "build", "c.yaml", "--allow-deletes").code == 0
+    (place / "texts").rename(place / "elsewhere")
+    unmounted = index(place, "build", "c.yaml")
+    assert unmounted.code == 3
+    assert "texts" in unmounted.err
+
+
+def test_a_second_writer_is_refused(place: Path) -> None:
+    assert index(place, "build", "c.yaml").code == 0
+    with WriterLock(place / "store"):
+        refused = index(place, "build", "c.yaml")
+    assert refused.code == 3
+    assert "another llmkit (pid" in refused.err
+    assert index(place, "build", "c.yaml").code == 0
+
+
+def test_what_is_not_there_is_said(place: Path) -> None:
+    assert index(place, "status", "nothing").code == 2
+    assert index(place, "verify", "c.yaml").err.startswith("error: there is no index in store")
+    bad = index(place, "build", "c.yaml", "--set", "chunk=nothing")
+    assert bad.code == 2
+    assert "unknown chunker 'nothing'" in bad.err
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_was_paid_for(place: Path) -> None:
+    slow = ("--set", "embed={hashes: {pause: 0.01}}")
+    for number in range(300):
+        (place / "texts" / f"more{number}.md").write_text(f"Number {number} more.")
+    process = start(["index", "build", "c.yaml", *slow], place)
+    file = place / "store" / "vectors-1.f32"
+    until(lambda: file.is_file() and file.stat().st_size > 0, process)
+    process.send_signal(signal.SIGINT)
+    stopped = finish(process)
+    assert stopped.code == 130, stopped.err
+    assert "nothing serves yet, and what was read and embedded is kept" in stopped.err
+    assert "to continue, run the same command again: llmkit index build c.yaml" in stopped.err
+    done = index(place, "build", "c.yaml", "--format", "json")
+    assert 0 < done.json["counts"]["embedded"] < 300
+    with Index.open(place / "store") as made:
+        assert made.meta.documents == 308
