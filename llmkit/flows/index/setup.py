@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,24 @@ def placing(config: IndexConfig) -> Iterator[None]:
 
 @contextmanager
 def _embedding(config: IndexConfig) -> Iterator[Any]:
+    from llmkit.engine import PriceBook
+    from llmkit.flows.embedding import embedding
+    from llmkit.flows.setup import engine_settings
+
     assert config.embed is not None
-    yield registry.build("embedders", config.embed, base=config.base, key="embed").plugin
+    plugin = registry.build("embedders", config.embed, base=config.base, key="embed").plugin
+    prices = PriceBook.load(*(config.base / Path(file).expanduser() for file in config.prices))
+    wanted = config.engine.cache
+    cache = (
+        None if wanted is False else Path(".llmkit") / "responses.sqlite" if wanted is True else config.base / wanted
+    )
+    settings = engine_settings(config.engine)
+    try:
+        with embedding(plugin, base=config.base, settings=settings, cache=cache, prices=prices) as embedder:
+            yield embedder
+    except ConfigError as error:
+        problems = error.problems or (Problem(str(error)),)
+        raise ConfigError(problems=[replace(p, key=p.key or "embed") for p in problems]) from error
 
 
 def _words(config: IndexConfig) -> str:
