@@ -256,8 +256,10 @@ Role: TypeAlias = Literal["query", "passage"]
 class Tokenizer(Protocol):
     """Cuts texts as a model does."""
 
-    fingerprint: str
-    """What makes it cut as it does: another one, other tokens."""
+    @property
+    def fingerprint(self) -> str:
+        """What makes it cut as it does: another one, other tokens."""
+        ...
 
     def spans(self, texts: Sequence[str]) -> Sequence[Any]:
         """Return for each text an int64 array of shape (tokens, 2): where each token starts and ends, in characters."""

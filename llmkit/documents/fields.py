@@ -145,13 +145,15 @@ def _plain(value: Any) -> Typed | None:  # noqa: PLR0911 - one line a type
 def path_pattern(pattern: str) -> re.Pattern[str]:
     """Return the expression that takes fields out of a path: ``{lang}/{year}/...``, ``blog/{year}-{slug}.md``.
 
-    A name in braces is one part of the path, or a piece of it; ``*`` and ``**`` are as in a glob. A pattern may end
-    early: what stands below is free.
+    A name in braces is one part of the path, or a piece of it; ``*`` and ``**`` are as in a glob. What stands
+    below its end is free; one that ends with ``/...`` asks for something there, so ``{lang}/...`` leaves files of the
+    root alone.
 
     Raises:
         ValueError: a name that is none, or that is given twice, as a clause.
     """
-    body = re.sub(r"/?(?:\.\.\.|\*\*)?/?$", "", pattern.strip().removeprefix("./"))
+    body = re.sub(r"/(?:\.\.\.|\*\*)?$", "", pattern.strip().removeprefix("./"))
+    below = "/.+" if body != pattern.strip().removeprefix("./") else "(?:/.*)?"
     made, names = [], []
     for part in re.findall(r"\{[^{}]*\}|\*\*/|\*|[^{}*]+|.", body):
         if part[0] == "{" and part[-1] == "}":
@@ -167,4 +169,4 @@ def path_pattern(pattern: str) -> re.Pattern[str]:
             made.append({"**/": "(?:.*/)?", "*": "[^/]*"}.get(part, re.escape(part)))
     if not names:
         raise ValueError("it names no field: write the names in braces, such as {lang}/{year}")
-    return re.compile("".join(made) + "(?:/.*)?", re.DOTALL)
+    return re.compile("".join(made) + below, re.DOTALL)

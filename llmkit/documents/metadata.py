@@ -30,10 +30,15 @@ class Metadata:
     fields: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, path: str, parsed: Parsed) -> tuple[str, dict[str, Any], tuple[str, ...]]:
-        """Return a document's title, its typed metadata, and a sentence for each value that does not fit."""
+        """Return a document's title, its typed metadata, and a sentence for each value that does not fit.
+
+        The title is metadata too where ``fields`` names it.
+        """
         raw: dict[str, Any] = {}
         for origin in reversed(self.origins):
             raw |= parsed.values if origin == "front_matter" else self._of_path(path)
+        if "title" not in self.fields:
+            raw.pop("title", None)
         values, warnings = typed(raw, self.fields)
         title = parsed.values.get("title")
         if not isinstance(title, str) or not title.strip():

@@ -135,7 +135,7 @@ def _folder(check: _Options, base: Path, metadata: Metadata) -> FolderSource:
     encoding = check.text("encoding")
     if encoding is not None:
         try:
-            b"".decode(encoding)
+            " ".encode(encoding)
         except (LookupError, UnicodeError):
             check.wrong("encoding", f"unknown encoding '{encoding}'", "write utf-8, cp1252, latin-1, shift_jis...")
     return FolderSource(

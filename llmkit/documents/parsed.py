@@ -30,7 +30,7 @@ class FormatError(ValueError):
     """A file is not what its name promises, or cannot be opened; the message is a plain sentence."""
 
 
-_PARAGRAPH = re.compile(r"\S(?:[^\r\n]++|\r?\n(?![ \t]*\r?(?:\n|\Z))|\r(?!\n))*+")
+_PARAGRAPH = re.compile(r"\S(?:[^\r\n]++|(?:\r\n?|\n)(?![ \t]*(?:[\r\n]|\Z)))*+")
 
 
 def paragraphs(text: str, start: int, end: int) -> Iterator[Block]:
