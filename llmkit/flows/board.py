@@ -95,7 +95,7 @@ class Board:
             design: How the rows hang together.
         """
         mine = {name: _metrics(scorers) for name, scorers in self._scorers.items()}
-        alone = {name: _scores(tallies, together, design) for name, tallies in mine.items()}
+        alone = {name: scores_beside(tallies, together, design) for name, tallies in mine.items()}
         best = {tally.name: _best(tally, alone) for tally in next(iter(mine.values()))}
         shares = self._agreement.shares()
         return {
@@ -152,7 +152,7 @@ def _metrics(scorers: Scorers) -> list[Tally]:
     return [tally for tally in scorers.all if id(tally) not in judged]
 
 
-def _scores(tallies: Sequence[Tally], together: Sequence[Tally], design: Design) -> dict[str, Any]:
+def scores_beside(tallies: Sequence[Tally], together: Sequence[Tally], design: Design) -> dict[str, Any]:
     """Return a member's value by each scorer, and the combined answers' less it, on rows that both have."""
     found: dict[str, Any] = {}
     combined = {tally.name: tally for tally in together}

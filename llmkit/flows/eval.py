@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from llmkit.config import EvalConfig
-from llmkit.engine import Engine, Interrupted
+from llmkit.engine import Engine, Interrupted, Lane
 from llmkit.errors import BudgetError, DataError, LlmkitError, Problem, RequestError, UsageError
 from llmkit.flows.against import baseline_of, held_against
 from llmkit.flows.ask import Asker
@@ -25,9 +25,12 @@ from llmkit.flows.judging import Bench
 from llmkit.flows.loop import heed_signals_as_before, run_loop, stop_on_signals
 from llmkit.flows.manifest import first_manifest, last_manifest
 from llmkit.flows.options import Options, Started, Warned, cache_path, tell
+from llmkit.flows.rag import RagAsker, RagTarget
+from llmkit.flows.rag_modes import modes_summary
 from llmkit.flows.ready import ready
 from llmkit.flows.recorded_run import RecordedRun
 from llmkit.flows.recorder import Recorder
+from llmkit.flows.routed import lane_of
 from llmkit.flows.rows import checked_rows
 from llmkit.flows.run_rows import run_rows
 from llmkit.flows.setup import Setup, prepare
@@ -36,7 +39,7 @@ from llmkit.report.html import html_report
 from llmkit.report.junit import gate_cases, junit_xml
 from llmkit.report.markdown import markdown_report
 from llmkit.store import Journal, ResponseCache, RunFolder, Status, at, new_or_resumed
-from llmkit.types import Failure, Judgment, Output, Run, Sample
+from llmkit.types import Failure, Judgment, Output, Request, Run, Sample
 
 T = TypeVar("T")
 
@@ -91,6 +94,8 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
         summary = recorder.summary()
         if ensemble is not None:
             summary["ensemble"] = ensemble.board.summary(recorder.tallies, recorder.design())
+        if isinstance(setup.target, RagTarget) and len(setup.target.settings.modes) > 1 and earlier is None:
+            summary["modes"] = modes_summary(setup, recorder.recorded(), recorder.tallies, recorder.design())
         manifest = last_manifest(manifest, usage=usage, seconds=time.perf_counter() - started)
         recorder.close()
         run = replace(folder.run(), manifest=manifest, summary=summary)
@@ -229,7 +234,10 @@ def answerer(setup: Setup, engine: Engine, bench: Bench) -> Callable[[tuple[Samp
 
 def asking(setup: Setup, engine: Engine, bench: Bench) -> Ask:
     """Return what asks the target; a request that failed for good is an output with an error."""
-    lane = bench.lane(setup.target, setup.target_identity)
+    lane: Lane | Callable[[Request], Lane] = bench.lane(setup.target, setup.target_identity)
+    if isinstance(setup.target, RagTarget):
+        models = setup.target.models.items()
+        lane = lane_of({name: bench.lane(asked.provider, asked.identity) for name, asked in models})
     asker = asker_of(setup)
 
     async def ask(sample: Sample, repeat: int) -> Output:
@@ -293,9 +301,11 @@ def tasks(setup: Setup) -> Iterator[tuple[Sample, int]]:
             yield sample, repeat
 
 
-def asker_of(setup: Setup) -> Asker | ChoiceAsker:
+def asker_of(setup: Setup) -> Asker | ChoiceAsker | RagAsker:
     """Return what turns samples into questions for the target."""
     target, choice = setup.target, setup.config.choice
+    if isinstance(target, RagTarget):
+        return RagAsker(target, setup.template, setup.shots)
     if choice is not None and setup.choice_shots is not None:
         return ChoiceAsker(
             choice.rules,

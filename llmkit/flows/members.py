@@ -18,6 +18,7 @@ from llmkit.flows.tally import Codes
 from llmkit.hashing import canonical_json
 from llmkit.metrics import Ballots
 from llmkit.protocols import Provider
+from llmkit.providers.rag import Rag
 from llmkit.stats.folds import grouped_folds
 from llmkit.types import Sample, Skipped
 
@@ -146,6 +147,9 @@ def build_members(cfg: EvalConfig, problems: list[Problem]) -> Members:
         except UsageError as error:
             problems.append(Problem(str(error), key=key_of(name)))
         else:
+            if isinstance(built.plugin, Rag):
+                key = key_of(name)
+                problems.append(Problem("the target rag cannot be a member", key=key, hint="name its run: {run: ...}"))
             asked[name], specs[name] = built.plugin, built.name
             problems += [replace(problem, key=key_of(name)) for problem in target_problems(cfg, built.plugin)]
     members = Members(f"{cfg.ensemble.combine} of {', '.join(cfg.ensemble.members)}", specs, asked, runs)

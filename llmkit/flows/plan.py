@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import reduce
 
 from llmkit.engine import ANSWER, Engine, Lane, Plan
-from llmkit.flows.ask_choices import ChoiceAsker
+from llmkit.flows.ask import Asker
 from llmkit.flows.ensemble import each_target
 from llmkit.flows.eval import asker_of, tasks
 from llmkit.flows.judging import OPPONENT, Bench, Seat
@@ -47,7 +47,7 @@ def plan_eval(setup: Setup, options: Options | None = None) -> Plan:
 def _requests(setup: Setup, engine: Engine, lane: Lane) -> Iterator[Request]:
     asker = asker_of(setup)
     for sample, repeat in tasks(setup):
-        if isinstance(asker, ChoiceAsker):
+        if not isinstance(asker, Asker):
             yield from asker.every_request(sample, repeat)
             continue
         with closing(asker.dialogue(sample, repeat)) as dialogue:

@@ -27,11 +27,13 @@ from llmkit.flows.members import (
     label_problems,
     learning_problems,
 )
+from llmkit.flows.rag import rag_target
 from llmkit.flows.seating import check_judges, seated, self_judging
 from llmkit.flows.variants import Variants, build_variants, perturb_problems
 from llmkit.hashing import digest
 from llmkit.prompts import Template
 from llmkit.protocols import Dataset, Judge, Metric, Provider
+from llmkit.providers.rag import Rag
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +148,9 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
     settings = engine_settings(cfg.engine)
     for asked in (*each_asked(target), *(model.provider for seat in seats for model in seat.models())):
         _check_price(cfg, asked, prices, settings)
-    counted = census(dataset, fields_needed=_fields_needed(cfg, template))
-    _check_rows(cfg, counted, {**metrics, **{seat.name: seat.judge for seat in seats}}, target, template)
+    counted = census(dataset, fields_needed=_fields_needed(cfg, _row_fields(template, target)))
+    scorers: dict[str, Metric | Judge] = {**metrics, **{seat.name: seat.judge for seat in seats}}
+    _check_rows(cfg, counted, scorers, target, _row_fields(template, target))
     unlearnt = [cfg.placed(problem) for problem in learning_problems(cfg, dataset)]
     if unlearnt:
         raise ConfigError(problems=unlearnt)
@@ -216,6 +219,8 @@ def _target(cfg: EvalConfig, problems: list[Problem], *, rescoring: bool) -> tup
     built = _collected(problems, lambda: registry.build("providers", written, base=cfg.base, key="target"))
     if built is None:
         return None, ""
+    if isinstance(built.plugin, Rag):
+        return rag_target(built.plugin, built.name, cfg, problems), built.name
     problems += target_problems(cfg, built.plugin)
     return built.plugin, built.name
 
@@ -261,19 +266,24 @@ def _check_price(cfg: EvalConfig, target: Any, prices: PriceBook, settings: Sett
     raise ConfigError(problems=[cfg.placed(Problem(message, key="engine.max_cost", hint=hint))])
 
 
-def _fields_needed(cfg: EvalConfig, template: Template) -> list[str]:
-    return [*sorted(template.fields), *cfg.slices, *([cfg.cluster] if cfg.cluster else [])]
+def _row_fields(template: Template, target: Any) -> list[str]:
+    """Return the fields that the prompt needs of each row; a target that retrieves brings the contexts itself."""
+    return sorted(template.fields - ({"contexts"} if getattr(target, "gives_contexts", False) else set()))
+
+
+def _fields_needed(cfg: EvalConfig, named: Sequence[str]) -> list[str]:
+    return [*named, *cfg.slices, *([cfg.cluster] if cfg.cluster else [])]
 
 
 def _check_rows(
-    cfg: EvalConfig, counted: Census, scorers: Mapping[str, Metric | Judge], target: Any, template: Template
+    cfg: EvalConfig, counted: Census, scorers: Mapping[str, Metric | Judge], target: Any, named: Sequence[str]
 ) -> None:
     if counted.problems:
         raise DataError(counted.report(), counted.problems)
     problems = [
         *row_problems(cfg, counted),
         *label_problems(cfg, counted),
-        *_lacking(counted, sorted(template.fields), "the prompt"),
+        *_lacking(counted, named, "the prompt"),
         *_lacking(counted, [cfg.cluster] if cfg.cluster else [], "cluster"),
         *_lacking(counted, cfg.slices, "slices", some_may=True),
     ]

@@ -82,6 +82,11 @@ class Template:
         """Return whether the prompt shows any of the fields; without a template the input goes as it is."""
         return self._ask is None or not self._names.isdisjoint(names)
 
+    @property
+    def names_contexts(self) -> bool:
+        """Whether the prompt places the contexts itself."""
+        return "contexts" in self._names
+
     def messages(self, sample: Sample, shots: Sequence[Sample] = ()) -> tuple[Message, ...]:
         """Return the chat to send for ``sample``, with ``shots`` shown before it.
 

@@ -8,6 +8,7 @@ from typing import Any
 from llmkit.report import svg
 from llmkit.report._ensemble import ensemble_tables
 from llmkit.report._kept_rows import Figures
+from llmkit.report._modes import modes_tables
 from llmkit.report._robustness import robustness_tables
 from llmkit.report._words import arrow, interval, number, percent, plain, plural, trouble
 from llmkit.text.visible import visible
@@ -204,6 +205,9 @@ def details(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     reworded = [_table(table) for table in robustness_tables(summary)]
     if reworded:
         found.append({"name": "Robustness", "tables": reworded, "notes": [], "confusion": None})
+    modes = [_table(table) for table in modes_tables(summary)]
+    if modes:
+        found.append({"name": "Modes", "tables": modes, "notes": [], "confusion": None})
     combined = [_table(table) for table in ensemble_tables(summary)]
     if combined:
         told = [visible(note) for note in summary["ensemble"]["notes"]]

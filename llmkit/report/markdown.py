@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from llmkit.report._ensemble import ensemble_signatures, ensemble_tables
+from llmkit.report._modes import modes_tables
 from llmkit.report._robustness import robustness_signatures, robustness_tables
 from llmkit.report._words import arrow, heading, interval, number, percent, plain, short, spent, trouble, with_gates
 from llmkit.text.visible import visible
@@ -37,6 +38,9 @@ def markdown_report(run: Run, examples: Sequence[Mapping[str, str]] = ()) -> str
     ensemble = summary.get("ensemble")
     if ensemble:
         lines += _details("The ensemble", {"tables": ensemble_tables(summary), "notes": ensemble["notes"]})
+    modes = modes_tables(summary)
+    if modes:
+        lines += _details("Modes", {"tables": modes})
     robustness = robustness_tables(summary)
     if robustness:
         lines += _details("Robustness", {"tables": robustness})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from llmkit.report._ensemble import ensemble_signatures, ensemble_tables
+from llmkit.report._modes import modes_tables
 from llmkit.report._robustness import robustness_signatures, robustness_tables
 from llmkit.report._words import arrow, heading, interval, number, percent, plain, spent, trouble, with_gates
 from llmkit.text.visible import visible
@@ -63,7 +64,7 @@ def print_report(run: Run, console: Console) -> None:
 
 
 def _print_ensemble(summary: Mapping[str, Any], console: Console) -> None:
-    for grid in _details("", {"tables": ensemble_tables(summary)}):
+    for grid in _details("", {"tables": [*modes_tables(summary), *ensemble_tables(summary)]}):
         console.print()
         print_grid(console, grid)
     for note in summary.get("ensemble", {}).get("notes", ()):
