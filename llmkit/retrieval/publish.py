@@ -56,13 +56,13 @@ def publish(
     with store.transaction() as sql:
         generation = int(store.value("generation") or 0) + 1
         fresh = _lexical_table(sql, store, lexical)
-        _delete(sql, changes.removed, lexical=lexical is not None and not fresh)
-        _insert(sql, changes.seen, lexical=lexical is not None and not fresh)
-        if changes.rekeyed:
+        if changes.rekeyed:  # before numbers are given again
             sql.execute(
                 "UPDATE chunks SET key = k.key FROM staged_keys k "
                 "WHERE k.number = chunks.number AND chunks.key IS NOT k.key"
             )
+        _delete(sql, changes.removed, lexical=lexical is not None and not fresh)
+        _insert(sql, changes.seen, lexical=lexical is not None and not fresh)
         if fresh:
             sql.execute("INSERT INTO chunks_fts (chunks_fts) VALUES ('rebuild')")
         _failures(sql, changes.failures)

@@ -228,7 +228,7 @@ class IndexStore:
             self.connection.execute("DELETE FROM staged_chunks WHERE path = ?", (path,))
             self.connection.execute("DELETE FROM staged_documents WHERE path = ?", (path,))
 
-    def rekey(self, embed_fingerprint: str | None, *, title_prefix: bool) -> None:
+    def rekey(self, embed_fingerprint: str | None, removed: Iterable[str] = (), *, title_prefix: bool) -> None:
         """Stage a new key for every chunk that stays and whose vector is another embedder's, or lost."""
         last = -1
         while True:
@@ -238,7 +238,7 @@ class IndexStore:
                 (last, WINDOW),
             )
             if not found:
-                return
+                break
             last = found[-1][0]
             keys = [
                 (number, None)
@@ -248,6 +248,12 @@ class IndexStore:
             ]
             with self.transaction() as sql:
                 sql.executemany("INSERT OR REPLACE INTO staged_keys VALUES (?, ?)", keys)
+        with self.transaction() as sql:
+            sql.executemany(
+                "DELETE FROM staged_keys WHERE number IN "
+                "(SELECT number FROM chunks JOIN documents d ON d.id = document WHERE d.path = ?)",
+                [(path,) for path in removed],
+            )
 
     def wanting(self) -> int:
         """Return how many vectors are missing to what is staged."""

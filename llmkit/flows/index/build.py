@@ -65,7 +65,7 @@ def _build(store: IndexStore, parts: Parts, options: BuildOptions, began: float,
     refuse_failures(plan, parts)
     rekeyed = before is not None and (before.embed_fingerprint != parts.embed_fingerprint or store.lost())
     if rekeyed:
-        store.rekey(parts.embed_fingerprint, title_prefix=parts.title_prefix)
+        store.rekey(parts.embed_fingerprint, plan.removed, title_prefix=parts.title_prefix)
     done = Embedded()
     if parts.embedder is not None:
         done = embed_missing(store, parts.embedder, options, title_prefix=parts.title_prefix)
