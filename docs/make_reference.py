@@ -59,6 +59,12 @@ All are for English. `llmkit list perturbations NAME` explains one. A perturbati
 under `@perturbation("name")` with `perturb(text, rng) -> str`.
 """,
 }
+INTROS["chunkers"] = """# Chunkers
+
+What cuts documents into the pieces that are searched. Write one under `chunk:` in an index config, with arguments in parentheses or as a mapping:
+`structural(size=200)` and `{structural: {size: 200}}` are the same. What all of them promise is in
+[documents and chunks](documents.md#chunkers). A chunker of your own is one file; see [CONTRIBUTING.md](../CONTRIBUTING.md).
+"""
 INTROS["judges"] = """# Judges
 
 What scores an answer by asking a model. Write a judge under `judges:` in a config, and the model under `judge_model:`, or as `model:` in the
@@ -161,7 +167,15 @@ class PineconeIndex(Searched):
 Weaviate takes the same four methods: `collection.data.insert_many` with `DataObject(properties={"place": n}, vector=row)`, and
 `collection.query.near_vector(query, limit=count)`.
 """
-PAGES = {"embedders": "embedders.md", "vectors": "vectors.md", "judges": "judges.md", "metrics": "metrics.md", "perturbations": "perturbations.md", "providers": "targets.md"}
+PAGES = {
+    "chunkers": "chunkers.md",
+    "embedders": "embedders.md",
+    "vectors": "vectors.md",
+    "judges": "judges.md",
+    "metrics": "metrics.md",
+    "perturbations": "perturbations.md",
+    "providers": "targets.md",
+}
 
 
 def page(kind: str) -> str:

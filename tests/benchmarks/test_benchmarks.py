@@ -18,6 +18,7 @@ BENCHMARKS = {
     "bench_bertscore.py": ["--quick"],
     "bench_bias.py": ["--quick"],
     "bench_bleu.py": ["--quick"],
+    "bench_chunkers.py": ["--quick"],
     "bench_compare_stats.py": ["--quick"],
     "bench_compare.py": ["--quick"],
     "bench_corrected.py": ["--quick"],

@@ -23,7 +23,7 @@ def reference() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("kind", ["metrics", "perturbations", "providers"])
+@pytest.mark.parametrize("kind", ["chunkers", "metrics", "perturbations", "providers"])
 def test_reference_pages_are_fresh(kind: str, reference: ModuleType) -> None:
     committed = (ROOT / "docs" / reference.PAGES[kind]).read_text(encoding="utf-8")
     fresh = committed == reference.page(kind)
