@@ -45,10 +45,9 @@ def report_command(
 
     if not limitations and (max_age or into):
         raise UsageError(f"{'--max-age' if max_age else '--into'} belongs to --limitations; add it")
-    found = find_run(run, audits=True)
-    if limitations or output_format is Format.html:
-        require_scores(found)
+    found = find_run(run, others=True)
     if limitations:
+        require_scores(found)
         return _limitations(found, output_format, max_age, into)
     _print(found, output_format)
     return 0
@@ -67,12 +66,15 @@ def _print(run: Run, output_format: Format) -> None:
         sys.stdout.write(markdown_of(run))
     else:
         from llmkit.cli._talk import stdout_console
-        from llmkit.flows.show import is_audit
-        from llmkit.report.audit import print_audit
+        from llmkit.flows.show import sections_of
+        from llmkit.report.section import print_sections
         from llmkit.report.terminal import print_report
 
-        show = print_audit if is_audit(run) else print_report
-        show(run, stdout_console())
+        sections = sections_of(run)
+        if sections is None:
+            print_report(run, stdout_console())
+        else:
+            print_sections(sections, stdout_console())
 
 
 def _limitations(run: Run, output_format: Format, max_age: str | None, into: Path | None) -> int:

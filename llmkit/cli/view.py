@@ -20,7 +20,7 @@ def view_command(
     """Open the page of a run in the browser, and print its path; with BASE, the page of both compared."""
     from llmkit.flows.show import compared_page_file, find_run, has_display, open_page, page_file
 
-    path = page_file(find_run(run)) if base is None else compared_page_file(find_run(run), find_run(base))
+    path = page_file(find_run(run, others=True)) if base is None else compared_page_file(find_run(run), find_run(base))
     sys.stdout.write(f"{path}\n")
     sys.stdout.flush()
     if not no_open and has_display() and not open_page(path):

@@ -14,9 +14,13 @@ from typing import Any
 
 from llmkit.errors import DataError, Problem, UsageError
 from llmkit.flows.run_rows import run_rows
+from llmkit.report.audit import audit_html
+from llmkit.report.audit import sections as audit_sections
 from llmkit.report.html import html_report
 from llmkit.report.limitations import Limitations, limitations, yes_or_no
 from llmkit.report.markdown import markdown_report
+from llmkit.report.section import Section, sections_markdown
+from llmkit.report.tournament import tournament_html, tournament_sections
 from llmkit.store import open_baseline
 from llmkit.types import Run
 
@@ -27,45 +31,58 @@ _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(h|d|w)")
 _HOURS = {"h": 1, "d": 24, "w": 24 * 7}
 
 
-def find_run(named: str, *, audits: bool = False) -> Run:
+def find_run(named: str, *, others: bool = False) -> Run:
     """Return the complete run that a user named: its folder, a baseline file, an eval's folder of runs, or its name.
 
     Raises:
-        UsageError: there is no such run, or it is an audit and these are not asked for.
+        UsageError: there is no such run, or it is an audit or a tournament and these are not asked for.
     """
     path = Path(named)
     if not path.exists() and (RUNS / named).is_dir():
         path = RUNS / named
     run = open_baseline(path)
-    if not audits:
+    if not others:
         require_scores(run)
     return run
 
 
-def is_audit(run: Run) -> bool:
-    """Return whether a run is an audit's; that has a report in Markdown and no page."""
-    return run.manifest.get("kind") == "audit"
+_OTHERS = {"audit": "an audit", "tournament": "a tournament"}
+
+
+def sections_of(run: Run) -> list[Section] | None:
+    """Return the report of an audit or a tournament; None of an evaluation, which has one of its own."""
+    if run.manifest.get("kind") == "audit":
+        return audit_sections(run)
+    return tournament_sections(run.summary) if run.manifest.get("kind") == "tournament" else None
 
 
 def require_scores(run: Run) -> None:
     """Refuse what only an evaluation has.
 
     Raises:
-        UsageError: the run is an audit.
+        UsageError: the run is an audit or a tournament.
     """
-    if is_audit(run):
-        raise UsageError(f"{run.path} is an audit: 'llmkit report' shows it as text, and its report.md as Markdown")
+    what = _OTHERS.get(str(run.manifest.get("kind")))
+    if what:
+        raise UsageError(f"{run.path} is {what}: 'llmkit report' and 'llmkit view' show it; no evaluation's samples")
 
 
 def page_of(run: Run, base: Run | None = None, comparison: Mapping[str, Any] | None = None) -> str:
     """Return a run as an HTML page; beside another run where ``base`` is given, with the verdict on both."""
+    if run.manifest.get("kind") == "audit":
+        return audit_html(run)
+    if run.manifest.get("kind") == "tournament":
+        return tournament_html(run.summary)
     return html_report(run, run_rows(run, base), comparison)
 
 
 def markdown_of(run: Run) -> str:
     """Return the Markdown report of a run: the file in its folder, or a new one for a run that has none."""
     path = Path(run.path, "report.md")
-    return path.read_text(encoding="utf-8") if path.is_file() else markdown_report(run)
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    sections = sections_of(run)
+    return markdown_report(run) if sections is None else sections_markdown(sections)
 
 
 def page_file(run: Run) -> Path:

@@ -27,7 +27,7 @@ from llmkit.flows.seating import read_opponents
 from llmkit.flows.setup import Setup, prepare
 from llmkit.flows.standings import Game, standings
 from llmkit.hashing import digest
-from llmkit.report.tournament import tournament_markdown
+from llmkit.report.tournament import tournament_html, tournament_markdown
 from llmkit.spec import parse
 from llmkit.store import Journal, RecordWriter, ResponseCache, RunFolder, at, new_or_resumed
 from llmkit.types import Failure, Judgment, Output, Sample, Skipped
@@ -98,7 +98,8 @@ def run_tournament(
         found = standings(games, baseline=baseline, seed=setup.config.seed, level=setup.config.level)
         found |= {"judge": seat.signature, "failed": failures, "asked": total}
         manifest = last_manifest(manifest, usage=usage, seconds=time.perf_counter() - started)
-        folder.finish(manifest, found, {"report.md": tournament_markdown(found)})
+        reports = {"report.md": tournament_markdown(found), "report.html": tournament_html(found)}
+        folder.finish(manifest, found, reports)
         return folder.path, found
 
 

@@ -1,14 +1,12 @@
-"""The report of an audit, as Markdown and on a terminal: one list of sections, written twice."""
+"""The report of an audit: its sections."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from llmkit.report._words import percent, plain, plural, short, spent
-from llmkit.report.markdown import escaped
-from llmkit.text.visible import visible
+from llmkit.report.section import Section, print_sections, sections_html, sections_markdown
 from llmkit.types import Run
 
 if TYPE_CHECKING:
@@ -30,25 +28,12 @@ _NAMES = {
     "spearman": "Spearman",
     "kendall": "Kendall's tau-b",
 }
-_SHOWN = 5
-"""Disagreements on a terminal; the report has all that are listed."""
-
 _ESTIMATES = {
     "judge_only": "judge alone",
     "human_only": "people alone",
     "corrected": "corrected (PPI++)",
     "rogan_gladen": "corrected (Rogan-Gladen)",
 }
-
-
-@dataclass
-class Section:
-    """A part of the report: a heading, sentences, tables, and items with lines of their own."""
-
-    title: str
-    lines: list[str] = field(default_factory=list)
-    tables: list[tuple[Sequence[str], list[list[str]]]] = field(default_factory=list)
-    items: list[tuple[str, list[str]]] = field(default_factory=list)
 
 
 def sections(run: Run) -> list[Section]:
@@ -313,46 +298,15 @@ def _facts(run: Run) -> Section:
 
 def audit_markdown(run: Run) -> str:
     """Return the report of an audit in Markdown."""
-    lines: list[str] = []
-    for number, section in enumerate(sections(run)):
-        lines += [f"{'#' if not number else '##'} {escaped(section.title)}", ""]
-        for line in section.lines:
-            lines += [f"> **{escaped(line[2:])}**" if line.startswith("! ") else escaped(line), ""]
-        for heads, rows in section.tables:
-            lines.append(f"| {' | '.join(map(escaped, heads))} |")
-            lines.append(f"|{'|'.join(['---', *('---:' for _ in heads[1:])])}|")
-            lines += [f"| {' | '.join(map(escaped, row))} |" for row in rows]
-            lines.append("")
-        for head, inner in section.items:
-            lines += [f"- **{escaped(head)}**", *(f"  - {escaped(line)}" for line in inner)]
-        if section.items:
-            lines.append("")
-    return visible("\n".join(lines))
+    return sections_markdown(sections(run))
+
+
+def audit_html(run: Run) -> str:
+    """Return the report of an audit as a page."""
+    failed = verdict_lines(run.summary)
+    return sections_html(sections(run), over="llmkit audit", tone="bad" if failed else "")
 
 
 def print_audit(run: Run, console: Console) -> None:
     """Print the report of an audit on a terminal."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    for number, section in enumerate(sections(run)):
-        if number:
-            console.print()
-        console.print(Text(visible(section.title), style="bold"))
-        for line in section.lines:
-            console.print(Text(visible(line), style="yellow" if line.startswith("! ") else ""))
-        for heads, rows in section.tables:
-            table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-            for place, head in enumerate(heads):
-                wide = any(len(row[place]) > 40 for row in rows)  # noqa: PLR2004 - a sentence, not a number
-                table.add_column(Text(visible(head)), justify="left" if not place or wide else "right", overflow="fold")
-            for row in rows:
-                table.add_row(*(Text(visible(cell)) for cell in row))
-            console.print(table)
-        for head, inner in section.items[:_SHOWN]:
-            console.print(Text(visible(f"- {head}")))
-            for line in inner:
-                console.print(Text(visible(f"    {short(line, 110)}"), style="dim"))
-        if len(section.items) > _SHOWN:
-            console.print(Text(f"{len(section.items) - _SHOWN:,} more are in report.md", style="dim"))
+    print_sections(sections(run), console)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from llmkit.text.visible import visible
+from llmkit.report.section import Section, print_sections, sections_html, sections_markdown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,36 +61,30 @@ def tournament_notes(found: Mapping[str, Any]) -> list[str]:
     return notes
 
 
+def tournament_sections(found: Mapping[str, Any]) -> list[Section]:
+    """Return the report of a tournament."""
+    (_, heads, rows), *others = tournament_tables(found)
+    judge = [f"Judge: {found['judge']}"] if found.get("judge") else []
+    return [
+        Section("Tournament", tables=[(heads, rows)]),
+        *(Section(title, tables=[(heads, rows)]) for title, heads, rows in others),
+        Section("What made it", lines=[*tournament_notes(found), *judge]),
+    ]
+
+
 def tournament_markdown(found: Mapping[str, Any]) -> str:
     """Return the standings as a page in Markdown."""
-    lines = ["# Tournament", ""]
-    for title, heads, rows in tournament_tables(found):
-        lines += [f"## {title}", ""] if title else []
-        lines += [_line(heads), _line(["---", *["---:"] * (len(heads) - 1)]), *map(_line, rows), ""]
-    lines += [*(f"- {note}" for note in tournament_notes(found)), ""]
-    if found.get("judge"):
-        lines += [f"Judge: `{found['judge']}`", ""]
-    return visible("\n".join(lines))
+    return sections_markdown(tournament_sections(found))
+
+
+def tournament_html(found: Mapping[str, Any]) -> str:
+    """Return the standings as a page."""
+    return sections_html(tournament_sections(found), over="llmkit tournament")
 
 
 def print_tournament(found: Mapping[str, Any], console: Console) -> None:
     """Print the standings."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    for title, heads, rows in tournament_tables(found):
-        if title:
-            console.print(Text(visible(title), style="bold"))
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        for number, head in enumerate(heads):
-            table.add_column(Text(visible(head)), justify="right" if number else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(visible(cell)) for cell in row))
-        console.print(table)
-        console.print()
-    for note in tournament_notes(found):
-        console.print(Text(visible(note), style="dim"))
+    print_sections(tournament_sections(found), console)
 
 
 def _rating(estimate: Mapping[str, Any] | None) -> str:
@@ -110,7 +104,3 @@ def _share(estimate: Mapping[str, Any] | None) -> str:
 def _cell(rates: Mapping[str, Any], other: str) -> str:
     value = rates.get(other)
     return "-" if value is None else f"{value:.2f}"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

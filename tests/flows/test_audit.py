@@ -381,8 +381,10 @@ def test_an_audit_is_shown_again(tmp_path: Path) -> None:
     write_audit(tmp_path, dataset="v.jsonl", judge={"field": "score"}, human="people")
     first = llmkit("audit", "a.yaml", "--out", "run", folder=tmp_path)
     assert llmkit("report", "run", folder=tmp_path).out == first.out
-    assert llmkit("report", "run", "--format", "html", folder=tmp_path).code == 2
-    for words in (["compare", "run", "run"], ["view", "run"], ["audit", "run", "--human", "people"]):
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert llmkit("report", "run", "--format", "html", folder=tmp_path).out == page
+    assert llmkit("view", "run", "--no-open", folder=tmp_path).out.strip().endswith("run/report.html")
+    for words in (["compare", "run", "run"], ["view", "run", "run"], ["audit", "run", "--human", "people"]):
         refused = llmkit(*words, folder=tmp_path)
         assert refused.code == 2
         assert "is an audit" in refused.err

@@ -67,6 +67,11 @@ def test_the_better_system_is_rated_higher(tmp_path: Path, server: FakeServer) -
     assert "Bradley-Terry" in text.out
     assert max(map(len, text.out.splitlines()[:5])) <= 80
     assert "| strong |" in (tmp_path / "t" / "report.md").read_text()
+    assert '<th scope="row">strong</th>' in (tmp_path / "t" / "report.html").read_text()
+    assert llmkit("report", "t", folder=tmp_path, env={"COLUMNS": "80"}).out == text.out
+    refused = llmkit("compare", "t", "t", folder=tmp_path)
+    assert refused.code == 2
+    assert "is a tournament" in refused.err
 
 
 def test_pairs_are_drawn_by_the_seed_and_the_row(tmp_path: Path, server: FakeServer) -> None:

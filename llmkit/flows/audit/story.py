@@ -26,7 +26,7 @@ from llmkit.flows.manifest import now, versions
 from llmkit.flows.options import Options, Started, Warned, tell
 from llmkit.flows.recorder import Progress
 from llmkit.flows.tally import slice_value
-from llmkit.report.audit import audit_markdown
+from llmkit.report.audit import audit_html, audit_markdown
 from llmkit.store import Journal, ResponseCache, RunFolder, Status, at, git_state, new_or_resumed
 from llmkit.types import Output, Run, SampleRow, Score
 
@@ -76,7 +76,7 @@ def run_prepared_audit(setup: AuditSetup, options: Options) -> Run:
             "per_1000_verdicts": cost_of(book.spent),
         }
         run = replace(folder.run(), manifest=manifest, summary=summary)
-        folder.finish(manifest, summary, {"report.md": audit_markdown(run)})
+        folder.finish(manifest, summary, {"report.md": audit_markdown(run), "report.html": audit_html(run)})
         return folder.run()
 
 
