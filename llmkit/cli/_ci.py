@@ -17,7 +17,7 @@ def write_junit(
     path: Path, run: Run, gates: Mapping[str, Any], comparison: Comparison | None, *, samples: bool = False
 ) -> None:
     """Write ``junit.xml`` where the user wants it, with a test for each sample and scorer where that is asked for."""
-    from llmkit.report.junit import gate_cases, junit_xml, sample_cases
+    from llmkit.report.junit import facts_of, gate_cases, junit_xml, sample_cases
     from llmkit.store import write_text
 
     cases = list(gate_cases(gates, comparison))
@@ -28,7 +28,7 @@ def write_junit(
 
             worse = every_worse(comparison, run)
         cases += sample_cases(run, comparison, worse)
-    write_text(path, junit_xml(str(run.summary["name"]), cases))
+    write_text(path, junit_xml(str(run.summary["name"]), cases, facts_of(run.summary)))
 
 
 def tell_github(title: str, errors: list[str], notices: list[str], markdown: str) -> None:

@@ -212,8 +212,9 @@ def _dry_run(setup: Setup, output_format: Format, *, cache: bool, refresh: bool)
         return 0
     cost = "unknown: the model has no price" if plan.cost is None else f"about ${plan.cost:.4f}"
     perturbed = f" and {setup.variants.rows:,} perturbed ones" if setup.variants.rows else ""
+    most = "" if setup.config.gate.stops is None else "; fewer where the gate is settled sooner"
     for label, value in (
-        ("rows", f"{setup.census.rows:,}{perturbed}, asked {setup.config.repeats} time(s) each"),
+        ("rows", f"{setup.census.rows:,}{perturbed}, asked {setup.config.repeats} time(s) each{most}"),
         ("requests", f"{plan.requests:,} to send, {plan.cached:,} in the cache"),
         ("tokens", f"about {plan.tokens_in:,} in, {plan.tokens_out:,} out"),
         ("cost", cost),

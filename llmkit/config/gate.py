@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from llmkit.config.section import Flag, Number, Section, Text, wrong
+from llmkit.config.section import Flag, Number, Section, Text, Whole, wrong
 
 
 class Floor(Section):
@@ -59,6 +59,14 @@ class Latency(Section):
         return self
 
 
+class Sequential(Section):
+    """Asking until the gate is settled."""
+
+    look_every: Annotated[Whole, Field(ge=1)] = Field(
+        default=20, description="So many rows are asked side by side before the gate is looked at."
+    )
+
+
 class Gate(Section):
     """What must hold for a run to be good; else the exit code says so. Any other key names a scorer."""
 
@@ -80,6 +88,11 @@ class Gate(Section):
     )
     level: Annotated[Number, Field(gt=0, le=0.9999)] | None = Field(
         default=None, description="Confidence level of comparisons; without it, the config's."
+    )
+    sequential: Flag | Sequential = Field(
+        default=False,
+        description="Ask rows in random order, and stop as soon as every rule about scores is settled; or {look_every: "
+        "20}.",
     )
     certain: Flag = Field(
         default=False, description="Ask for certainty: what the data cannot tell ends with exit code 5."
@@ -103,6 +116,13 @@ class Gate(Section):
         if twice:
             raise wrong(f"{', '.join(twice)} stands in 'scorers' and beside it: write its rules in one place")
         return {**rest, "scorers": {**listed, **named}}
+
+    @property
+    def stops(self) -> Sequential | None:
+        """How asking stops early; None where every row is asked."""
+        if isinstance(self.sequential, Sequential):
+            return self.sequential
+        return Sequential() if self.sequential else None
 
     @property
     def names_drops(self) -> bool:

@@ -39,7 +39,10 @@ def baseline_of(setup: Setup, options: Options) -> Run | None:
         before = {row.sample.id: row.digest for row in base.samples if not row.sample.perturbation}
         rows = paired_rows(before, {row.sample.id: row.digest for row in now})
         fields = changed_fields(base, Run("", {}, {}, samples=now), rows.changed)
-    reasons = differences(conditions, setup.conditions, rows, changed_fields=fields).reasons
+    reasons = list(differences(conditions, setup.conditions, rows, changed_fields=fields).reasons)
+    told = base.summary.get("sequential")
+    if told and told["not_asked"] and setup.config.gate.stops is not None and told["seed"] != setup.config.seed:
+        reasons.append(f"the base stopped asking early, in the order of seed {told['seed']}, not {setup.config.seed}")
     if reasons:
         hint = "Nothing was asked. Add --intersection to compare what both have in common, or choose another baseline."
         lines = "\n".join(f"- {reason}" for reason in reasons)

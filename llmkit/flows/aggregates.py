@@ -20,8 +20,9 @@ from llmkit.types import Estimate
 _COLUMNS = ("", "value", "low", "high")
 _HARD, _KNOWN = 7, 8
 """Columns of a pairwise judge that was told a field with the difficulty: how hard, and whether the row says it."""
+_EXACT = "Exact test"
 Ways = Mapping[str, Any]
-"""``clusters``, ``seed`` and ``level``, as the statistics take them."""
+"""``clusters``, ``seed`` and ``level``, as the statistics take them; ``stopped``, whether asking stopped early."""
 
 
 def with_aggregates(tally: Tally, details: dict[str, Any] | None, ways: Ways) -> dict[str, Any] | None:
@@ -31,6 +32,8 @@ def with_aggregates(tally: Tally, details: dict[str, Any] | None, ways: Ways) ->
         return details
     columns = [np.frombuffer(column, dtype=np.float64) for column in tally.columns]
     found = make(columns, ways)
+    if ways["stopped"]:
+        found = _without_intervals(found)
     kept = dict(details or {})
     return {
         **kept,
@@ -73,7 +76,7 @@ def _preference(columns: list[Any], ways: Ways) -> dict[str, Any]:
         rows.append(_row("pairs whose verdict changes with the order", bias.inconsistent))
         if bias.first_share.estimate is not None:
             rows.append(_row("of these, towards the answer shown first", bias.first_share.estimate))
-            notes.append(f"Exact test of no favour for the answer shown first: p = {bias.first_share.p:.3g}.")
+            notes.append(f"{_EXACT} of no favour for the answer shown first: p = {bias.first_share.p:.3g}.")
     numbers = {
         "win_rate": {
             "value": raw.win_rate.value,
@@ -108,6 +111,17 @@ def _jury(columns: list[Any], ways: Ways) -> dict[str, Any]:
 
 
 _MAKERS: Mapping[str, Callable[[list[Any], Ways], dict[str, Any]]] = {"preference": _preference, "jury": _jury}
+
+
+def _without_intervals(found: dict[str, Any]) -> dict[str, Any]:
+    """Return what was found where asking stopped early: the values, and no interval or p that does not allow for it."""
+    tables = [{**table, "rows": [[*row[:2], "-", "-"] for row in table["rows"]]} for table in found["tables"]]
+    notes = [note for note in found["notes"] if not note.startswith(_EXACT)]
+    numbers = {
+        name: {key: value for key, value in one.items() if key not in {"low", "high", "standard_error"}}
+        for name, one in found.get("numbers", {}).items()
+    }
+    return {"tables": tables, "notes": [*notes, "No intervals: asking stopped early."], "numbers": numbers}
 
 
 def _row(name: str, estimate: Estimate) -> list[Any]:

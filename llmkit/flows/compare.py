@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from llmkit.flows.gating import Rules, rules_of
 from llmkit.flows.pairs import MANY, SOME, Drawing, Mask, Pairs
 from llmkit.flows.run_settings import RunSettings, settings_of
 from llmkit.flows.scored_run import ScoredRun, codes_of
+from llmkit.flows.settled import Place, Settling, stopped_of
 from llmkit.flows.summarise import SLICE_VALUES
 from llmkit.report._words import below_floor
 from llmkit.stats.paired import PairedResult
@@ -27,8 +28,6 @@ from llmkit.store import open_baseline
 from llmkit.types import Comparison, ComparisonVerdict, Run
 
 Adjust = Literal["holm", "bh", "none"]
-Place = tuple[str, str, str]
-"""Scorer, field and value; field and value are empty for all rows."""
 
 _GRAVEST: tuple[ComparisonVerdict, ...] = ("regressed", "inconclusive", "improved")
 
@@ -94,6 +93,7 @@ class _Comparing:
         self.described: Mapping[str, Mapping[str, Any]] = candidate.summary["scores"]
         self.wanted = None if wanted is None else _names(wanted, _both(base, candidate))
         self.adjust, self.level = how.adjust, how.level
+        self.stopped = stopped_of(base, candidate)
 
     def __call__(self, *, intersection: bool) -> Comparison:
         fields = dict.fromkeys([*self.settings.slices, *([self.settings.cluster] if self.settings.cluster else [])])
@@ -128,13 +128,19 @@ class _Comparing:
             dict(zip(right.ids, right.digests, strict=True)),
             left.repeated | right.repeated,
         )
-        return differences(
-            self.base.manifest.get("conditions") or {},
-            self.candidate.manifest.get("conditions") or {},
+        before, now = (run.manifest.get("conditions") or {} for run in (self.base, self.candidate))
+        if self.stopped is not None:
+            rows = self.stopped.rows(rows, same_set=before.get("dataset") == now.get("dataset"))
+        found = differences(
+            before,
+            now,
             rows,
             wanted=self.wanted,
             changed_fields=changed_fields(self.base, self.candidate, rows.changed),
         )
+        if self.stopped is None or not self.stopped.clash:
+            return found
+        return replace(found, reasons=[*found.reasons, self.stopped.clash])
 
     def _refused(self, reasons: Sequence[str], rows: Rows) -> Comparison:
         gates = self._gates()
@@ -153,8 +159,7 @@ class _Comparing:
 
     def _judged(self, pairs: Pairs, scorers: Sequence[str], found: Differences) -> Comparison:
         masks = self._masks(pairs)
-        results = self._results(pairs, scorers, masks)
-        decisions = self._decisions(results)
+        results, decisions = self._found(pairs, scorers, masks)
         metrics: dict[str, Any] = {}
         slices: dict[str, dict[str, dict[str, Any]]] = {}
         sides = self.base.summary["scores"], self.described
@@ -207,6 +212,8 @@ class _Comparing:
 
     def _correct(self, pairs: Pairs, metrics: Mapping[str, dict[str, Any]]) -> None:
         """Put beside a judge's difference what people's labels of both runs' answers make of it."""
+        if self.stopped is not None:  # the correction's interval does not allow for asking that stopped early
+            return
         for scorer, entry in metrics.items():
             slices = self.settings.slices
             found = corrected_pairs(pairs, scorer, self.described[scorer], slices=slices, level=self.level)
@@ -231,6 +238,16 @@ class _Comparing:
                 if place < SLICE_VALUES or (field, values[code]) in gated:
                     masks[field, values[code]] = codes == code
         return masks
+
+    def _found(
+        self, pairs: Pairs, scorers: Sequence[str], masks: Mapping[tuple[str, str], Mask]
+    ) -> tuple[dict[Place, PairedResult | str], dict[Place, Decision]]:
+        if self.stopped is None:
+            results = self._results(pairs, scorers, masks)
+            return results, self._decisions(results)
+        found = Settling(self.stopped, pairs, self.rules, self.level, self.described).results(scorers, masks)
+        decisions = {place: decision for place, (_, decision) in found.items() if decision is not None}
+        return {place: result for place, (result, _) in found.items()}, decisions
 
     def _results(
         self, pairs: Pairs, scorers: Sequence[str], masks: Mapping[tuple[str, str], Mask]
@@ -297,6 +314,7 @@ class _Comparing:
             **found.rows.left_out,
             **({"scorers": list(found.scorers.values())} if found.scorers else {}),
             **({"new scorers": new} if new and self.wanted is None else {}),
+            **({"not asked": told} if self.stopped is not None and (told := self.stopped.sentences) else {}),
             **{
                 f"without {name} in the {side}": count
                 for name, entry in metrics.items()

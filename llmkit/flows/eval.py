@@ -33,10 +33,12 @@ from llmkit.flows.recorder import Recorder
 from llmkit.flows.routed import lane_of
 from llmkit.flows.rows import checked_rows
 from llmkit.flows.run_rows import run_rows
+from llmkit.flows.sequential import Judged
 from llmkit.flows.setup import Setup, prepare
+from llmkit.flows.stopping import Stopping, stopping_of
 from llmkit.report._words import with_gates
 from llmkit.report.html import html_report
-from llmkit.report.junit import gate_cases, junit_xml
+from llmkit.report.junit import facts_of, gate_cases, junit_xml
 from llmkit.report.markdown import markdown_report
 from llmkit.store import Journal, ResponseCache, RunFolder, Status, at, new_or_resumed
 from llmkit.types import Failure, Judgment, Output, Request, Run, Sample
@@ -76,22 +78,23 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
     with ExitStack() as stack:
         earlier = _earlier(setup, chosen)
         base = baseline_of(setup, chosen)
+        stopping = stopping_of(setup, chosen, earlier, base)
         folder = stack.enter_context(_folder(setup, chosen))
         started = time.perf_counter()
         manifest = first_manifest(setup, resumed=folder.resumed)
         folder.begin(manifest, setup.config.resolved_yaml())
-        recorder = Recorder(setup, folder, chosen.observe)
+        recorder = Recorder(setup, folder, chosen.observe, seed=None if stopping is None else stopping.seed)
         ensemble = None if setup.config.ensemble is None else EnsembleRun(setup, folder, chosen.observe)
         tell(chosen, Started(folder.path, folder.resumed, recorder.total))
         try:
-            usage = _collect(setup, chosen, folder, recorder, earlier=earlier, ensemble=ensemble)
+            usage = _collect(setup, chosen, folder, recorder, earlier=earlier, ensemble=ensemble, stopping=stopping)
             recorder.score_in_batches()
             if ensemble is not None:
                 ensemble.score_in_batches()
         except BaseException as error:
             _close_unfinished(folder, recorder, ensemble, error)
             raise
-        summary = recorder.summary()
+        summary = recorder.summary(None if stopping is None else stopping.summary(recorder.rows, usage))
         if ensemble is not None:
             summary["ensemble"] = ensemble.board.summary(recorder.tallies, recorder.design())
         if isinstance(setup.target, RagTarget) and len(setup.target.settings.modes) > 1 and earlier is None:
@@ -109,7 +112,7 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
         else:
             comparison, reports = held_against(base, run, chosen)
         gates = comparison.gate if comparison is not None else with_gates(manifest, summary)["gate"]
-        reports["junit.xml"] = junit_xml(setup.config.name, gate_cases(gates, comparison))
+        reports["junit.xml"] = junit_xml(setup.config.name, gate_cases(gates, comparison), facts_of(summary))
         reports["report.md"] = markdown_report(run, recorder.examples.rows())
         folder.finish(manifest, summary, reports)
         return replace(folder.run(), comparison=comparison)
@@ -137,6 +140,7 @@ def _collect(
     *,
     earlier: RecordedRun | None,
     ensemble: EnsembleRun | None,
+    stopping: Stopping | None,
 ) -> dict[str, Any]:
     """Fill the recorder from the target, or from an earlier run, and from the judges; return what it took."""
     for warning in setup.warnings:
@@ -145,6 +149,8 @@ def _collect(
     if ensemble is not None and read is not None:
         read = ensemble.combined_again(read)
     if earlier is not None and read is not None and not setup.seats:
+        if stopping is not None:
+            read = stopping.looked_at(read)
         for sample, output in read:
             recorder.take(sample, output)
             recorder.tell(0.0, 0)
@@ -162,7 +168,7 @@ def _collect(
             seed=setup.config.seed,
             observe=options.observe,
         )
-        run_loop(_ask_all(setup, engine, recorder, options, read=read, ensemble=ensemble))
+        run_loop(_ask_all(setup, engine, recorder, options, read=read, ensemble=ensemble, stopping=stopping))
         recorder.require_an_answer()
     if earlier is None:
         _refuse_strangers(setup)
@@ -188,21 +194,20 @@ async def _ask_all(
     *,
     read: Iterable[tuple[Sample, Output]] | None,
     ensemble: EnsembleRun | None,
+    stopping: Stopping | None,
 ) -> None:
     """Ask the target, or take answers that are read from an earlier run, and let judges judge; record all of it."""
     bench = Bench(setup.seats, engine)
     if options.catch_signals:
         stop_on_signals(engine)
     try:
-        if read is not None:
-            await _record(engine, recorder, read, _rejudged(setup, bench))
-        elif ensemble is not None:
+        if ensemble is not None and read is None:
             members = MemberAsker(setup, {name: asking(one, engine, bench) for name, one in each_member(setup)})
             await _record(engine, ensemble, members.tasks(tasks(setup)), _unjudged(members.ask))
             ensemble.require_every_member()
             await _record(engine, recorder, ensemble.combined(), _rejudged(setup, bench))
         else:
-            await _record(engine, recorder, tasks(setup), answerer(setup, engine, bench))
+            await _asked(engine, recorder, stopping, *_questions(setup, engine, bench, read))
         if recorder.judges_together:
             await _record_together(setup, engine, recorder, bench)
     except asyncio.CancelledError:
@@ -217,7 +222,26 @@ async def _ask_all(
             await setup.target.aclose()
 
 
-Judged = tuple[Sample, Output, dict[str, Judgment]]
+def _questions(
+    setup: Setup, engine: Engine, bench: Bench, read: Iterable[tuple[Sample, Output]] | None
+) -> tuple[Iterable[Any], Callable[[Any], Awaitable[Judged]]]:
+    """Return what is to be answered, and what answers it: the target and judges, or judges alone."""
+    if read is not None:
+        return read, _rejudged(setup, bench)
+    return tasks(setup), answerer(setup, engine, bench)
+
+
+async def _asked(
+    engine: Engine,
+    recorder: Recorder,
+    stopping: Stopping | None,
+    items: Iterable[Any],
+    answer: Callable[[Any], Awaitable[Judged]],
+) -> None:
+    if stopping is None:
+        await _record(engine, recorder, items, answer)
+    else:
+        await stopping.ask(engine, recorder, items, answer)
 
 
 def answerer(setup: Setup, engine: Engine, bench: Bench) -> Callable[[tuple[Sample, int]], Awaitable[Judged]]:

@@ -149,7 +149,9 @@ def held(rules: Rules, summary: Mapping[str, Any]) -> dict[str, Entry]:
         entry, unkept = _part_of(summary, bound), _unkept(summary, bound)
         for asked in ("min", "max"):
             limit = getattr(bound.rule, asked)
-            if limit is not None:
+            if limit is not None and "sequential" in summary and entry.get("value") is not None:
+                found[bound.name(asked)] = _settled(bound, asked, limit, entry, summary["sequential"])
+            elif limit is not None:
                 found[bound.name(asked)] = _limited(
                     bound, asked, limit, entry, certain=rules.gate.certain, unkept=unkept
                 )
@@ -230,6 +232,32 @@ def _limited(
         return _judged(entry, FAILED, f"{shown}, not {side} {limit:g}")
     note = f"{shown}: other samples like these could miss {limit:g}" if doubtful else ""
     return _judged(entry, GOOD, note)
+
+
+def _settled(bound: Bound, asked: str, limit: float, found: Mapping[str, Any], told: Mapping[str, Any]) -> Entry:
+    """Hold a value against a limit where asking stopped early: what is not sure is inconclusive, and never good."""
+    known = told["questions"].get(bound.name("value")) or found
+    low, high = known.get("low"), known.get("high")
+    entry: Entry = {
+        "scorer": bound.scorer,
+        "where": bound.where,
+        asked: limit,
+        "value": found["value"],
+        "low": low,
+        "high": high,
+    }
+    label = f"{bound.scorer} where {bound.where}" if bound.where else bound.scorer
+    side = f"at {'least' if asked == 'min' else 'most'} {limit:g}"
+    shown = f"{label} is {found['value']:.4g}"
+    if low is not None and high is not None:
+        shown += f" ({low:.4g} to {high:.4g})" if low != high else ""
+        sign, (worst, best) = (1.0, (low, high)) if asked == "min" else (-1.0, (high, low))
+        if sign * (worst - limit) >= 0:
+            return _judged(entry, GOOD)
+        if sign * (best - limit) < 0:
+            return _judged(entry, FAILED, f"{shown}, not {side}")
+    count = f"{told['asked']:,} of {told['rows']:,} rows"
+    return _judged(entry, INCONCLUSIVE, f"{shown}: whether it is {side} is not certain from {count}")
 
 
 def _judged(entry: Entry, code: int, note: str = "") -> Entry:

@@ -129,6 +129,15 @@ class Pairs:
             seed=drawing.seed,
         )
 
+    def first_means(self, scorer: str) -> tuple[Floats, Floats]:
+        """Return what a mean is the mean of: each shared sample's first statistic in either run, NaN where none."""
+        found = []
+        for side in self._both(scorer):
+            with np.errstate(invalid="ignore"):
+                sums = np.bincount(side.samples, weights=side.first, minlength=len(self.ids))
+                found.append(sums / np.bincount(side.samples, minlength=len(self.ids)))
+        return found[0], found[1]
+
     def means(self, scorer: str) -> tuple[Floats, Floats, Mask]:
         """Return each shared sample's own score in either run, NaN where it has none, and which samples are flaky."""
         sides = self._both(scorer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -34,6 +34,12 @@ class RecordedRun:
         self.target = str(self._run.manifest.get("target", ""))
         self.members: tuple[str, ...] = tuple(self._run.manifest.get("members", ()))
 
+    @property
+    def stopped(self) -> Mapping[str, Any] | None:
+        """What the run says of asking that stopped early; None where every row was asked."""
+        found: Mapping[str, Any] | None = self._run.summary.get("sequential")
+        return found if found and found["not_asked"] else None
+
     def require_variants(self) -> None:
         """Refuse a run that was not asked the reworded rows of this one.
 
@@ -53,15 +59,20 @@ class RecordedRun:
             return
         raise DataError(problems=[Problem(message, file=str(self.path), hint=hint)])
 
-    def pairs(self) -> Iterator[tuple[Sample, Output]]:
+    def pairs(self, *, some: bool = False) -> Iterator[tuple[Sample, Output]]:
         """Yield every sample and repeat of the eval set with its output.
+
+        With ``some``, and where asking stopped early, rows that were not asked are left out.
 
         Raises:
             DataError: not one row of the eval set has an output in the run.
         """
         outputs = InOrder(self._run.outputs, lambda output: (output.sample_id, output.repeat))
+        asked = {row.sample.id for row in self._run.samples} if some or self.stopped else None
         found = 0
         for sample in checked_rows(self._setup):
+            if asked is not None and sample.id not in asked:
+                continue
             for repeat in range(self._setup.config.repeats):
                 output = outputs.find((sample.id, repeat))
                 found += output is not None

@@ -14,6 +14,7 @@ from llmkit.errors import InfrastructureError
 from llmkit.flows.examples import Examples
 from llmkit.flows.gating import held
 from llmkit.flows.human_labels import HumanLabels
+from llmkit.flows.order import asking_order
 from llmkit.flows.recorded_run import RecordedRun
 from llmkit.flows.robustness import Reworded, Robustness, Sides
 from llmkit.flows.scorers import Scorers, of_window
@@ -40,9 +41,20 @@ class Progress(Event):
 class Recorder:
     """Takes outputs in dataset order: writes them, scores them, counts them."""
 
-    def __init__(self, setup: Setup, folder: RunFolder, observe: Callable[[Event], None] | None) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        folder: RunFolder,
+        observe: Callable[[Event], None] | None,
+        *,
+        seed: int | None = None,
+    ) -> None:
+        """Begin a run's files; ``seed`` is that of the order in which rows are asked where not all of them may be."""
         config = setup.config
         self.setup = setup
+        self.rows = 0
+        self._seed = seed
+        self._digests: list[str] = []
         self.total = (setup.census.rows + setup.variants.rows) * config.repeats
         self.done = 0
         self.errors: Counter[str] = Counter()
@@ -70,7 +82,11 @@ class Recorder:
         row = self.done
         labels, strata = self.human.of(sample)
         if not output.repeat:
-            self._samples.write(SampleRow(sample, row_digest(sample), labels, strata))
+            row_of = SampleRow(sample, row_digest(sample), labels, strata)
+            self._samples.write(row_of)
+            self.rows += not sample.perturbation
+            if self._seed is not None:
+                self._digests.append(row_of.digest)
         self._outputs.write(output)
         self._count(row, sample, output)
         scorers = self._scorers[sample.perturbation]
@@ -142,8 +158,9 @@ class Recorder:
 
     def recorded(self) -> Iterator[tuple[Sample, Output]]:
         """Yield every output of the run again, read back from its folder; call it after the last `take`."""
+        self._samples.close()
         self._outputs.close()
-        return RecordedRun(self._folder.path, self.setup, allow_unfinished=True).pairs()
+        return RecordedRun(self._folder.path, self.setup, allow_unfinished=True).pairs(some=self._seed is not None)
 
     def score_in_batches(self) -> None:
         """Score what is quicker in batches: after all answers are in, read back from the run folder."""
@@ -166,10 +183,10 @@ class Recorder:
             for _, sample, output in window[::repeats]:
                 self._scores.write(found[sample.id, output.repeat])
 
-    def tell(self, cost: float, tokens: int) -> None:
-        """Tell the observer how far the run is."""
+    def tell(self, cost: float, tokens: int, *, ahead: int = 0, failed: int = 0) -> None:
+        """Tell the observer how far the run is; ``ahead`` outputs, ``failed`` of them, are still to be recorded."""
         if self._observe is not None:
-            self._observe(Progress(self.done, self.total, self._failed, cost, tokens))
+            self._observe(Progress(self.done + ahead, self.total, self._failed + failed, cost, tokens))
 
     def close(self) -> None:
         """Put everything written so far on disk."""
@@ -185,15 +202,20 @@ class Recorder:
 
         config = self.setup.config
         clusters = None if self.clusters is None else np.frombuffer(self.clusters.codes, dtype=np.uint32)
-        samples = np.arange(self.total, dtype=np.uint32) // config.repeats if config.repeats > 1 else None
-        return Design(samples=samples, clusters=clusters, seed=config.seed, level=config.level)
+        samples = np.arange(self.done, dtype=np.uint32) // config.repeats if config.repeats > 1 else None
+        order = None
+        if self._seed is not None:
+            order = np.empty(len(self._digests), dtype=np.uint32)
+            order[asking_order(self._digests, self._seed)] = np.arange(len(order))
+            order = np.repeat(order, config.repeats)
+        return Design(samples=samples, clusters=clusters, seed=config.seed, level=config.level, order=order)
 
-    def summary(self) -> dict[str, Any]:
-        """Return the summary of everything taken."""
+    def summary(self, sequential: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the summary of everything taken, with what is to be said of asking that stopped early."""
         config = self.setup.config
         found = summarise(
             name=config.name,
-            rows=self.setup.census.rows,
+            rows=self.rows,
             repeats=config.repeats,
             errors=self.errors,
             tallies=self.tallies,
@@ -206,6 +228,8 @@ class Recorder:
             self.human.correct(found["scores"][tally.name], tally, self.slices, self.design(), self._width)
         if self.reworded:
             found["robustness"] = self._robustness(found["scores"], self.design())
+        if sequential is not None:
+            found["sequential"] = sequential
         found["gate"] = held(self.setup.rules, found)
         return found
 
@@ -213,7 +237,7 @@ class Recorder:
         """Return for each row of the run whether it is one of the set's own, shape (total,)."""
         import numpy as np
 
-        own = np.ones(self.total // self.setup.config.repeats, dtype=bool)
+        own = np.ones(self.done // self.setup.config.repeats, dtype=bool)
         for reworded in self.reworded.values():
             own[np.asarray(reworded.numbers)] = False
         return np.repeat(own, self.setup.config.repeats)

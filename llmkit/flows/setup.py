@@ -27,6 +27,7 @@ from llmkit.flows.members import (
     label_problems,
     learning_problems,
 )
+from llmkit.flows.questions import sequential_problems
 from llmkit.flows.rag import rag_target
 from llmkit.flows.seating import check_judges, seated, self_judging
 from llmkit.flows.variants import Variants, build_variants, perturb_problems
@@ -62,9 +63,14 @@ class Setup:
         return str(getattr(self.target, "identity", self.target_name))
 
     @property
+    def scorers(self) -> dict[str, Any]:
+        """Metrics and judges by name, in the order of the config."""
+        return {**self.metrics, **{seat.name: seat.judge for seat in self.seats}}
+
+    @property
     def described(self) -> dict[str, dict[str, Any]]:
         """For each scorer what a gate must know of it: ``higher_is_better`` and ``unit``."""
-        return _described({**self.metrics, **{seat.name: seat.judge for seat in self.seats}})
+        return _described(self.scorers)
 
     @property
     def rules(self) -> Rules:
@@ -179,10 +185,10 @@ def _described(scorers: Mapping[str, Metric | Judge]) -> dict[str, dict[str, Any
 
 def _gate_problems(cfg: EvalConfig, scorers: Mapping[str, Metric | Judge]) -> Sequence[Problem]:
     try:
-        rules_of(cfg.gate, _described(scorers), cfg.slices)
+        rules = rules_of(cfg.gate, _described(scorers), cfg.slices)
     except ConfigError as error:
         return error.problems
-    return ()
+    return list(sequential_problems(cfg, rules, scorers))
 
 
 def _collected(problems: list[Problem], make: Callable[[], Any]) -> Any:

@@ -7,7 +7,7 @@ not in the summary; they are in the manifest.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, isfinite
 from typing import Any
 
@@ -17,6 +17,7 @@ from llmkit.errors import LlmkitError
 from llmkit.flows.aggregates import with_aggregates
 from llmkit.flows.tally import Codes, Tally
 from llmkit.stats import (
+    ConfidenceSequence,
     Variance,
     average_repeats,
     bootstrap_rows,
@@ -28,6 +29,9 @@ from llmkit.types import Estimate, Table
 
 RESAMPLES = 1000
 """At least so many; more where the level asks for more."""
+
+SEQUENCE = "confidence sequence"
+STOPPED = "no interval, asking stopped early"
 
 HIGHEST_LEVEL = 0.9999
 """Of an interval: 20,000 resamples still have a value on either side of it."""
@@ -45,12 +49,15 @@ class Design:
         clusters: For each row, the code of its cluster; None where rows are independent.
         seed: Of the bootstrap.
         level: Of the intervals.
+        order: For each row, when its sample was asked, where asking stopped as soon as the gate was settled: intervals
+            must allow for that. None where every row was asked, whatever was answered.
     """
 
     samples: Any = None
     clusters: Any = None
     seed: int = 0
     level: float = 0.95
+    order: Any = None
 
 
 def summarise(
@@ -156,7 +163,8 @@ def _ways(tally: Tally, design: Design) -> dict[str, Any]:
     rows = np.frombuffer(tally.rows, dtype=np.uint32)
     alone = design.samples is None or tally.over_repeats
     together = design.clusters if design.clusters is not None else None if alone else design.samples
-    return {"clusters": None if together is None else together[rows], "seed": design.seed, "level": design.level}
+    clusters = None if together is None else together[rows]
+    return {"clusters": clusters, "seed": design.seed, "level": design.level, "stopped": design.order is not None}
 
 
 def estimate(tally: Tally, design: Design, chosen: Any = None) -> Estimate | None:
@@ -173,6 +181,8 @@ def estimate(tally: Tally, design: Design, chosen: Any = None) -> Estimate | Non
     samples = None if alone else design.samples[rows]
     clusters = None if design.clusters is None else design.clusters[rows]
     if metric.kind == "mean":
+        if design.order is not None:
+            return _sequential_mean(tally, chosen, samples, rows, design)
         return _mean(tally, chosen, samples, clusters, design)
     # Repeats of a sample are not independent: without wider clusters they resample together.
     together = samples if clusters is None else clusters
@@ -186,10 +196,35 @@ def estimate(tally: Tally, design: Design, chosen: Any = None) -> Estimate | Non
             clusters=together,
             level=design.level,
         )
-        return None if np.isnan(found.value) else found
-    return bootstrap_rows(
+        return None if np.isnan(found.value) else _allowing(found, design)
+    of_rows = bootstrap_rows(
         table_of(tally, chosen), metric, resamples=resamples, seed=design.seed, clusters=together, level=design.level
     )
+    return None if of_rows is None else _allowing(of_rows, design)
+
+
+def _allowing(found: Estimate, design: Design) -> Estimate:
+    """Return an estimate without its interval where asking stopped early: the bootstrap's does not allow for that."""
+    return found if design.order is None else replace(found, low=None, high=None, method=STOPPED)
+
+
+def _sequential_mean(tally: Tally, chosen: Any, samples: Any, rows: Any, design: Design) -> Estimate:
+    """Return a mean with the interval of its confidence sequence, which holds whenever asking stops."""
+    values, when = _column(tally.columns[0], chosen), design.order[rows]
+    if samples is not None:
+        of_sample, first = np.unique(samples, return_index=True)
+        values, when = average_repeats(values, samples)[0], when[first]
+        assert len(values) == len(of_sample)
+    bounds = getattr(tally.metric, "bounds", None)
+    value = float(values.mean())
+    if bounds is None or not all(map(isfinite, bounds)):
+        return Estimate(value, None, None, len(values), STOPPED, design.level)
+    sequence = ConfidenceSequence(*bounds, alpha=1 - design.level)
+    try:
+        low, high = sequence.update(values[np.argsort(when)])
+    except ValueError:  # a score outside of the bounds that the scorer names
+        return Estimate(value, None, None, len(values), STOPPED, design.level)
+    return Estimate(value, low, high, len(values), SEQUENCE, design.level)
 
 
 def _variance(tally: Tally, design: Design) -> Variance | None:

@@ -115,7 +115,11 @@ def _notes(one: Mapping[str, Any], entry: Mapping[str, Any]) -> list[str]:
 
 
 def _left_out(left_out: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(str(key).replace("_", " "), _counted(value)) for key, value in left_out.items() if value]
+    return [
+        (str(key).replace("_", " "), "; ".join(value) if key == "not asked" else _counted(value))
+        for key, value in left_out.items()
+        if value
+    ]
 
 
 def _counted(value: Any) -> str:

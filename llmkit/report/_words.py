@@ -80,6 +80,19 @@ def heading(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     return " · ".join(parts)
 
 
+def stopped(summary: Mapping[str, Any]) -> str:
+    """Return what a sequential gate asked and saved, on one line; empty for a run that asks every row."""
+    told = summary.get("sequential")
+    if not told:
+        return ""
+    if not told["not_asked"]:
+        return f"all {plural(told['rows'], 'row')} asked in random order: with fewer the gate was not settled"
+    asked = f"{told['asked']:,} of {plural(told['rows'], 'row')} asked in random order"
+    share = percent(told["not_asked"] / told["rows"])
+    saved = f"about {plural(told['requests_saved'], 'request')} saved ({share})"
+    return f"{asked} until the gate was settled: {saved}" if told["settled"] else f"{asked}; the gate is not settled"
+
+
 def arrow(entry: Mapping[str, Any]) -> str:
     """Return which direction is better: up, down or neither."""
     better = entry.get("higher_is_better")

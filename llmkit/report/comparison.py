@@ -140,6 +140,8 @@ def left_out(comparison: Comparison) -> list[str]:
     for reason, what in comparison.left_out.items():
         if reason == "scorers":
             lines += [f"not compared: {sentence}" for sentence in what]
+        elif reason == "not asked":
+            lines += what
         elif reason == "new scorers":
             lines.append(f"not in the base, so not compared: {', '.join(what)}")
         elif isinstance(what, int):

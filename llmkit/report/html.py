@@ -20,7 +20,7 @@ from llmkit.report._comparison import comparison_section
 from llmkit.report._ensemble import ensemble_signatures
 from llmkit.report._kept_rows import KeptRows, Limits
 from llmkit.report._robustness import robustness_signatures
-from llmkit.report._words import heading, percent, plural, spent, with_gates
+from llmkit.report._words import heading, percent, plural, spent, stopped, with_gates
 from llmkit.report.limitations import limitations, yes_or_no
 from llmkit.text.visible import visible
 from llmkit.types import Run
@@ -82,6 +82,7 @@ def _view(run: Run, kept: KeptRows, shares: Collection[str], comparison: Mapping
     return {
         "title": visible(str(summary["name"])),
         "heading": visible(heading(manifest, summary).removeprefix(f"{summary['name']} · ")),
+        "stopped": stopped(summary),
         "spent": visible(spent(manifest)),
         "started": str(manifest.get("started", ""))[:16].replace("T", " "),
         "level": level,

@@ -29,8 +29,11 @@ class Case:
     message: str = ""
 
 
-def junit_xml(name: str, cases: Iterable[Case]) -> str:
-    """Return tests as JUnit XML: one suite for each group, in the order of their first test."""
+def junit_xml(name: str, cases: Iterable[Case], facts: Mapping[str, Any] | None = None) -> str:
+    """Return tests as JUnit XML: one suite for each group, in the order of their first test.
+
+    ``facts`` are properties of the first suite.
+    """
     suites: dict[str, list[Case]] = {}
     for case in cases:
         suites.setdefault(case.group, []).append(case)
@@ -38,9 +41,24 @@ def junit_xml(name: str, cases: Iterable[Case]) -> str:
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<testsuites name={_attribute(name)} {_counts(every)}>"]
     for group, some in suites.items():
         lines.append(f"  <testsuite name={_attribute(group)} {_counts(some)}>")
+        lines += _properties(facts or {})
+        facts = None
         lines += map(_case, some)
         lines.append("  </testsuite>")
     return "\n".join([*lines, "</testsuites>", ""])
+
+
+def facts_of(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a suite says of the run beside its tests: rows asked and requests saved by a sequential gate."""
+    told = summary.get("sequential") or {}
+    return {key: told[key] for key in ("rows", "asked", "requests_saved") if key in told}
+
+
+def _properties(facts: Mapping[str, Any]) -> list[str]:
+    if not facts:
+        return []
+    found = [f"      <property name={_attribute(name)} value={_attribute(str(one))}/>" for name, one in facts.items()]
+    return ["    <properties>", *found, "    </properties>"]
 
 
 def _case(case: Case) -> str:

@@ -76,7 +76,9 @@ def yes_or_no(summary: Mapping[str, Any], zero_or_one: Collection[str]) -> froze
 
 def _measured(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     target = short(str(manifest.get("target") or "the system"), 100)
-    rows = plural(int(summary["rows"]), "row")
+    rows, told = plural(int(summary["rows"]), "row"), summary.get("sequential")
+    if told and told["not_asked"]:
+        rows = f"{told['asked']:,} rows drawn at random from the {told['rows']:,}"
     repeats = f", each asked {summary['repeats']} times" if summary["repeats"] > 1 else ""
     dataset = manifest.get("dataset") or {}
     print_of = f" (fingerprint {str(dataset['fingerprint'])[:12]})" if dataset.get("fingerprint") else ""

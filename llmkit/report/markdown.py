@@ -9,7 +9,19 @@ from typing import Any
 from llmkit.report._ensemble import ensemble_signatures, ensemble_tables
 from llmkit.report._modes import modes_tables
 from llmkit.report._robustness import robustness_signatures, robustness_tables
-from llmkit.report._words import arrow, heading, interval, number, percent, plain, short, spent, trouble, with_gates
+from llmkit.report._words import (
+    arrow,
+    heading,
+    interval,
+    number,
+    percent,
+    plain,
+    short,
+    spent,
+    stopped,
+    trouble,
+    with_gates,
+)
 from llmkit.text.visible import visible
 from llmkit.types import Run
 
@@ -25,7 +37,8 @@ def markdown_report(run: Run, examples: Sequence[Mapping[str, str]] = ()) -> str
     """
     manifest, summary = run.manifest, with_gates(run.manifest, run.summary)
     level = f"{float(manifest.get('level', 0.95)) * 100:.6g}% interval"
-    lines = [f"# {summary['name']}", "", heading(manifest, summary) + "  ", spent(manifest), ""]
+    told = [line + "  " for line in (heading(manifest, summary), stopped(summary)) if line]
+    lines = [f"# {summary['name']}", "", *told, spent(manifest), ""]
     lines += [f"> **{line}**  " for line in map(_cell, trouble(summary))]
     lines += ["", "## Scores", ""]
     lines += _table(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from llmkit.report._ensemble import ensemble_signatures, ensemble_tables
 from llmkit.report._modes import modes_tables
 from llmkit.report._robustness import robustness_signatures, robustness_tables
-from llmkit.report._words import arrow, heading, interval, number, percent, plain, spent, trouble, with_gates
+from llmkit.report._words import arrow, heading, interval, number, percent, plain, spent, stopped, trouble, with_gates
 from llmkit.text.visible import visible
 from llmkit.types import Run
 
@@ -33,7 +33,8 @@ def print_report(run: Run, console: Console) -> None:
     from rich.text import Text
 
     manifest, summary = run.manifest, with_gates(run.manifest, run.summary)
-    console.print(Text(visible(heading(manifest, summary)), style="bold"))
+    told = [f"\n{line}" for line in (stopped(summary),) if line]
+    console.print(Text.assemble((visible(heading(manifest, summary)), "bold"), *told))
     console.print()
     print_grid(console, _scores(summary))
     for line in trouble(summary):

@@ -71,6 +71,7 @@ def baseline_text(run: Run, *, texts: bool = False) -> str:
         "texts": texts,
         "coverage": run.summary["coverage"],
         **{name: found for name, found in people.items() if found},
+        **({"sequential": run.summary["sequential"]} if "sequential" in run.summary else {}),
         "scorers": {
             name: {**{key: entry[key] for key in _SCORER if key in entry}, **_source(entry)}
             for name, entry in run.summary["scores"].items()
@@ -167,6 +168,7 @@ def _as_run(file: Path, data: Mapping[str, Any]) -> Run:
         "coverage": data["coverage"],
         "scores": data["scorers"],
         "slices": {},
+        **({"sequential": data["sequential"]} if "sequential" in data else {}),
     }
     return Run(
         path=str(file),

@@ -45,7 +45,7 @@ GOOD = "dataset: rows.jsonl\ntarget: echo\nmetrics: [exact_match]\n"
         ("level: 0", "level: must be above 0, got 0"),
         ("level: .nan", "level: expected a number, got '.nan'"),
         ("gate: {token_f1: 1}", ("gate.token_f1: unknown key 'token_f1' in 'gate' (known: coverage, all, scorers, "
-         "slices, cost, latency, adjust, level, certain)")),
+         "slices, cost, latency, adjust, level, sequential, certain)")),
         ("gate: {token_f1: {mn: 1, max: 1}}", ("gate.token_f1.mn: unknown key 'mn' in 'gate.token_f1' "
          "(did you mean 'min'?)")),
         ("gate: {token_f1: {}}", ("gate.token_f1: give 'max_drop', 'min' or 'max': without one of them nothing is "
