@@ -13,16 +13,15 @@ from typing import Any, Self
 from llmkit import registry
 from llmkit.config.problems import retrieve_problems
 from llmkit.config.retrieve import RetrieveConfig
-from llmkit.errors import ConfigError, Problem, UsageError
+from llmkit.errors import ConfigError, Problem
+from llmkit.flows.index.named import index_folder
 from llmkit.flows.legs import Legs, embedder_of
 from llmkit.flows.routed import Asked, held
 from llmkit.flows.search import EMBED, RERANK, TRANSFORM, Found, Searcher, mode_of
 from llmkit.retrieval.index import Index
-from llmkit.retrieval.schema import FILE_NAME
 
-HOME = Path(".llmkit")
-CACHE_PATH = HOME / "responses.sqlite"
-"""Where indexes lie that are called by their name alone."""
+CACHE_PATH = Path(".llmkit") / "responses.sqlite"
+"""Where answers of models are remembered."""
 
 
 @dataclass
@@ -102,22 +101,6 @@ def open_to_search(
         models = _models(chosen, legs.embedder, base or Path(), home)
         stack.pop_all()
         return Opened(index, searcher, models, legs.embedder)
-
-
-def index_folder(named: Path | str) -> Path:
-    """Return the folder of an index that a user named: the folder itself, or its name.
-
-    Raises:
-        UsageError: none is there.
-    """
-    path = Path(named).expanduser()
-    if path.is_dir():
-        return path
-    if path.name == FILE_NAME and path.is_file():
-        return path.parent
-    if len(path.parts) == 1 and (HOME / path / FILE_NAME).is_file():
-        return HOME / path
-    raise UsageError(f"there is no index '{named}': give the folder of one, or the name of one in {HOME}")
 
 
 def retrieve_settings(kept: Mapping[str, Any] | None, settings: Mapping[str, Any] | None) -> RetrieveConfig:

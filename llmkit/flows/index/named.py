@@ -19,6 +19,8 @@ def index_folder(named: Path | str) -> Path:
         ConfigError: it is a config, and that is wrong.
     """
     path = Path(named).expanduser()
+    if len(path.parts) == 1 and not (path / FILE_NAME).is_file() and (HOME / path / FILE_NAME).is_file():
+        return HOME / path  # also where a folder of that name holds the documents
     if path.is_dir():
         return path
     if path.name == FILE_NAME and path.is_file():
@@ -27,8 +29,6 @@ def index_folder(named: Path | str) -> Path:
         from llmkit.config.index_config import load_index_config
 
         return load_index_config(path).folder
-    if len(path.parts) == 1 and (HOME / path / FILE_NAME).is_file():
-        return HOME / path
     raise UsageError(
         f"there is no index '{named}': give the folder of one, the config that builds it, or the name of one in {HOME}"
     )
