@@ -25,6 +25,7 @@ from _measure import header, heading, measure, row, tail, verdict
 
 from llmkit.metrics.bleu import Bleu
 from llmkit.stats import Claim, bca_interval, decide_all, paired_difference, paired_totals
+from llmkit.stats.paired_corpus import compare_totals, prepare
 from llmkit.stats.resampling import resampled_means
 
 SECONDS, MEGABYTES, TIMES = 20.0, 500.0, 20.0
@@ -86,7 +87,16 @@ def mixed(n: int, resamples: int) -> None:
     decide_all(results)
 
 
-JOBS = {"graded": graded, "bootstrapped": bootstrapped, "every row": every_row, "mixed": mixed}
+def corpus(n: int, resamples: int) -> None:
+    """Five corpus metrics by ten statistics each, which share their draws and swaps."""
+    bleu = Bleu()
+    metrics = [prepare(*totals_of(n, k), lambda totals: bleu.value_many(totals, n)) for k in range(METRICS)]
+    results = compare_totals([one for one in metrics if one is not None], resamples=resamples)
+    assert len(results) == METRICS
+    decide_all({str(k): Claim(result) for k, result in enumerate(results)})
+
+
+JOBS = {"graded": graded, "bootstrapped": bootstrapped, "every row": every_row, "mixed": mixed, "corpus": corpus}
 
 
 def plain(changes: list[float], resamples: int) -> list[float]:

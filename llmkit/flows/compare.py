@@ -15,7 +15,7 @@ from llmkit.flows.conditions import Differences, Rows, changed_fields, differenc
 from llmkit.flows.corrected_pairs import corrected_pairs
 from llmkit.flows.described import Judged, as_entry
 from llmkit.flows.gating import Rules, rules_of
-from llmkit.flows.pairs import MANY, SOME, Drawing, Mask, Pairs
+from llmkit.flows.pairs import MANY, SOME, Asked, Drawing, Mask, Pairs
 from llmkit.flows.run_settings import RunSettings, settings_of
 from llmkit.flows.scored_run import ScoredRun, codes_of
 from llmkit.flows.settled import Place, Settling, stopped_of
@@ -29,6 +29,7 @@ from llmkit.types import Comparison, ComparisonVerdict, Run
 
 Adjust = Literal["holm", "bh", "none"]
 
+_NOT_BUILT = "the scorer cannot be built here; compare in the folder where the run was made"
 _GRAVEST: tuple[ComparisonVerdict, ...] = ("regressed", "inconclusive", "improved")
 
 
@@ -258,18 +259,17 @@ class _Comparing:
             pairs.base.columns[name].value_samples(metric)
         tests = len(scorers) * (1 + len(masks))
         found: dict[Place, PairedResult | str] = {}
+        without = {name: _NOT_BUILT for name in plain if name not in built}
         for part, only in (("", ""), None), *masks.items():
+            asked = []
             for scorer in scorers:
                 about = self.described[scorer]
-                place = (scorer, *part)
-                level = self._margin(place)[1]
-                mean = about["kind"] == "mean"
-                if not mean and scorer not in built:
-                    found[place] = "the scorer cannot be built here; compare in the folder where the run was made"
-                    continue
-                resamples = resamples_for(tests, level) if mean else MANY if only is None else SOME
-                drawing = Drawing(level, self.settings.seed, resamples)
-                found[place] = pairs.result(scorer, about, built.get(scorer), drawing, only)
+                level = self._margin((scorer, *part))[1]
+                resamples = resamples_for(tests, level) if about["kind"] == "mean" else MANY if only is None else SOME
+                if scorer not in without:
+                    asked.append(Asked(scorer, about, Drawing(level, self.settings.seed, resamples)))
+            results = without | pairs.results(asked, only, metrics=built)
+            found |= {(scorer, *part): results[scorer] for scorer in scorers}
         return found
 
     def _margin(self, place: Place) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from llmkit.flows.scored_run import Codes, Column, Floats, ScoredRun
 from llmkit.flows.summarise import value_many
 from llmkit.stats.paired import PairedResult, paired_difference
-from llmkit.stats.paired_corpus import paired_totals
+from llmkit.stats.paired_corpus import Prepared, compare_totals, prepare
 from llmkit.stats.paired_tables import paired_rows
 
 Mask = NDArray[np.bool_]
+
+UNDEFINED = "its value is undefined for these rows"
 
 MANY = 10_000
 """Resamples of totals and quick tables."""
@@ -32,6 +34,14 @@ class Drawing:
     level: float
     seed: int
     resamples: int = MANY
+
+
+class Asked(NamedTuple):
+    """A scorer's name, its entry in a summary (``kind``, ``binary``, ``bounds``), and how to draw."""
+
+    scorer: str
+    about: Mapping[str, Any]
+    drawing: Drawing
 
 
 class Pairs:
@@ -64,18 +74,35 @@ class Pairs:
             _Side.of(self.candidate.columns[scorer], self._of_candidate),
         )
 
-    def result(
-        self, scorer: str, about: Mapping[str, Any], metric: Any, drawing: Drawing, only: Mask | None = None
-    ) -> PairedResult | str:
-        """Compare the two runs by a scorer, or say why that cannot be done.
+    def results(
+        self, asked: Sequence[Asked], only: Mask | None = None, *, metrics: Mapping[str, Any]
+    ) -> dict[str, PairedResult | str]:
+        """Compare the two runs by scorers, or say of each why that cannot be done.
+
+        Values made of totals are drawn together: one draw of samples serves them all.
 
         Args:
-            scorer: Its name.
-            about: Its entry in a summary: ``kind``, ``binary``, ``bounds``.
-            metric: The scorer itself; needed only where its value is no mean.
-            drawing: Level, seed, resamples.
+            asked: The scorers.
             only: Which of the shared samples; None for all.
+            metrics: The scorers themselves; needed only where a value is no mean.
         """
+        found: dict[str, PairedResult | str] = {}
+        waiting: dict[tuple[int, int], dict[str, Prepared]] = {}
+        for scorer, about, drawing in asked:
+            one = self._result(scorer, about, metrics.get(scorer), drawing, only)
+            found[scorer] = UNDEFINED
+            if isinstance(one, Prepared):
+                waiting.setdefault((drawing.resamples, drawing.seed), {})[scorer] = one
+            elif one is not None:
+                found[scorer] = one
+        for (resamples, seed), prepared in waiting.items():
+            results = compare_totals(list(prepared.values()), resamples=resamples, seed=seed)
+            found |= dict(zip(prepared, results, strict=True))
+        return found
+
+    def _result(
+        self, scorer: str, about: Mapping[str, Any], metric: Any, drawing: Drawing, only: Mask | None
+    ) -> PairedResult | Prepared | str | None:
         base, candidate = self._both(scorer)
         count = len(self.ids)
         if about["kind"] == "mean":
@@ -87,28 +114,25 @@ class Pairs:
         samples = base.samples if self._repeats > 1 else None
         clusters = None if self.clusters is None else self.clusters[base.samples]
         if about["kind"] == "totals":
-            found = paired_totals(
+            return prepare(
                 columns[0].matrix(base.places),
                 columns[1].matrix(candidate.places),
                 value_many(metric, len(base.places)),
                 samples=None if samples is None else (samples, candidate.samples),
                 clusters=clusters,
-                resamples=drawing.resamples,
                 seed=drawing.seed,
                 level=drawing.level,
             )
-        else:
-            quick = getattr(metric, "value_many", None) is not None
-            found = paired_rows(
-                columns[0].table(base.places),
-                columns[1].table(candidate.places),
-                metric,
-                clusters=samples if clusters is None else clusters,
-                resamples=drawing.resamples if quick else min(drawing.resamples, SOME),
-                seed=drawing.seed,
-                level=drawing.level,
-            )
-        return "its value is undefined for these rows" if found is None else found
+        quick = getattr(metric, "value_many", None) is not None
+        return paired_rows(
+            columns[0].table(base.places),
+            columns[1].table(candidate.places),
+            metric,
+            clusters=samples if clusters is None else clusters,
+            resamples=drawing.resamples if quick else min(drawing.resamples, SOME),
+            seed=drawing.seed,
+            level=drawing.level,
+        )
 
     def _mean(self, sides: tuple[_Side, _Side], about: Mapping[str, Any], drawing: Drawing) -> PairedResult | str:
         base, candidate = sides

@@ -10,7 +10,7 @@ import numpy as np
 
 from llmkit.errors import NotComparableError, UsageError
 from llmkit.flows.conditions import paired_rows
-from llmkit.flows.pairs import Drawing, Pairs
+from llmkit.flows.pairs import Asked, Drawing, Pairs
 from llmkit.flows.run_settings import settings_of
 from llmkit.flows.scored_run import Column, ScoredRun
 from llmkit.stats.distributions import normal_quantile
@@ -122,14 +122,21 @@ def _of_two(
         raise NotComparableError(f"{run.path} and {against.path} have no row in common")
     pairs = Pairs(left, right, shared, None, repeats)
     built = settings_of(run).scorers([name for name, entry in described.items() if entry["kind"] != "mean"])
+    usable = {name: entry for name, entry in described.items() if name in left.columns}
+    asked = [
+        Asked(name, entry, Drawing(level, 0, 2000))
+        for name, entry in usable.items()
+        if entry["kind"] == "mean" or name in built
+    ]
+    results = pairs.results(asked, metrics=built)
     found: dict[str, tuple[Noise | str, int]] = {}
-    for name, entry in described.items():
-        if name not in left.columns:
+    for name in described:
+        if name not in usable:
             found[name] = ("only one of the runs has measured it", 0)
-        elif entry["kind"] != "mean" and name not in built:
+        elif name not in results:
             found[name] = ("the scorer cannot be built here; plan in the folder where the run was made", 0)
         else:
-            result = pairs.result(name, entry, built.get(name), Drawing(level, 0, 2000))
+            result = results[name]
             if isinstance(result, str):
                 found[name] = (result, 0)
             elif result.n < FEWEST or result.error is None:

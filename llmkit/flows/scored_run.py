@@ -35,7 +35,7 @@ class Column:
         self._label = _short if labels_only else str
         self.errors = self.skipped = self.told = 0
         self._samples, self._repeats, self._values = array("l"), array("l"), array("d")
-        self._columns: list[array[float]] = []
+        self._stats = array("d")  # row after row
         self._words: list[dict[str, int]] = []
 
     def add(self, sample: int, score: Score, repeats: int | None = None) -> None:
@@ -47,23 +47,36 @@ class Column:
             self.errors += score.status == "error"
             self.skipped += score.status == "skipped"
             return
-        stats = score.stats
-        if not self._columns:
-            self._columns = [array("d") for _ in stats]
+        stats: Sequence[Any] = score.stats
+        if not self._words:
             self._words = [{} for _ in stats]
-        if len(stats) != len(self._columns) or not stats:
-            raise ValueError(f"{len(stats)} statistics where there were {len(self._columns)}")
-        for column, words, item in zip(self._columns, self._words, stats, strict=True):
-            number = words.setdefault(self._label(item), len(words)) if isinstance(item, str) else float(item)
-            if not isfinite(number):
-                raise ValueError(f"the statistic {number}")
-            column.append(number)
+        if len(stats) != len(self._words) or not stats:
+            raise ValueError(f"{len(stats)} statistics where there were {len(self._words)}")
+        try:
+            whole = sum(stats)
+        except TypeError:  # there is a text among them
+            stats = [self._number(*pair) for pair in zip(self._words, stats, strict=True)]
+            whole = sum(stats)
+        if not isfinite(whole):
+            for number in stats:
+                if not isfinite(number):
+                    raise ValueError(f"the statistic {number}")
+        self._stats.extend(stats)
         value = nan if score.value is None else float(score.value)
         if score.value is not None and not isfinite(value):
             raise ValueError(f"the value {value}")
         self._samples.append(sample)
         self._repeats.append(score.repeat)
         self._values.append(value)
+
+    def _number(self, words: dict[str, int], item: Any) -> float:
+        """Return a statistic; for a text its code."""
+        return words.setdefault(self._label(item), len(words)) if isinstance(item, str) else float(item)
+
+    @property
+    def _rows(self) -> Floats:
+        """All statistics, shape (n, statistics)."""
+        return np.frombuffer(self._stats, dtype=np.float64).reshape(len(self._values), -1)
 
     @property
     def samples(self) -> Codes:
@@ -83,7 +96,7 @@ class Column:
     @property
     def first(self) -> Floats:
         """The first statistic of each score: for a mean, the score itself."""
-        return np.array(self._columns[0] if self._columns else [], dtype=np.float64)
+        return self._rows[:, 0].copy() if self._stats else np.empty(0)
 
     def value_samples(self, metric: Any) -> None:
         """Give each sample its own score where only the statistics were kept, as in a baseline file."""
@@ -92,7 +105,7 @@ class Column:
             return
         words = [list(known) for known in self._words]
         found = array("d")
-        for row in zip(*self._columns, strict=True):
+        for row in self._rows.tolist():
             stats = [known[int(item)] if known else item for known, item in zip(words, row, strict=True)]
             value = metric.sample_value(stats)
             found.append(nan if value is None else value)
@@ -100,11 +113,12 @@ class Column:
 
     def matrix(self, chosen: Codes) -> Floats:
         """Return the statistics at the chosen places, shape (chosen, statistics)."""
-        return np.stack([np.frombuffer(column, dtype=np.float64)[chosen] for column in self._columns], axis=1)
+        rows: Floats = self._rows[chosen]
+        return rows
 
     def table(self, chosen: Codes) -> Table:
         """Return the statistics at the chosen places as a table."""
-        columns: list[Any] = [np.frombuffer(column, dtype=np.float64)[chosen] for column in self._columns]
+        columns: list[Any] = list(self._rows[chosen].T.copy())
         return Table(columns, [tuple(words) for words in self._words])
 
 

@@ -214,9 +214,9 @@ def drawn_counts(n: int, resamples: int, rng: np.random.Generator, width: int | 
         yield counts
 
 
-def chunk_sizes(resamples: int, width: int) -> list[int]:
-    """Return how many resamples to hold at a time, each of ``width`` numbers."""
-    chunk = max(1, _CHUNK_BYTES // (8 * width))
+def chunk_sizes(resamples: int, width: int, size: int = 8) -> list[int]:
+    """Return how many resamples to hold at a time, each of ``width`` numbers of ``size`` bytes."""
+    chunk = max(1, _CHUNK_BYTES // (size * width))
     return [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
 
 

@@ -12,7 +12,7 @@ observed difference counts here as no smaller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 from typing import Any
@@ -26,13 +26,13 @@ from llmkit.stats.bootstrap import (
     alike,
     check_resamples,
     chunk_sizes,
-    drawn_counts,
     random_blocks,
     sums_by,
 )
 from llmkit.stats.curves import Curve, ResampledCurve, StudentCurve
 from llmkit.stats.intervals import SAME, dense_codes
 from llmkit.stats.paired import PairedResult
+from llmkit.stats.weighted_sums import WeightedSums, add_up
 from llmkit.types import Estimate
 
 Floats = NDArray[np.float64]
@@ -65,6 +65,45 @@ class Both:
     same: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A metric's statistics in two runs, ready to be drawn and swapped.
+
+    Attributes:
+        both: The runs' values.
+        stacked: Shape (units, 2 k): the base's statistics beside the candidate's.
+        value: Totals of shape (m, k) -> values of shape (m,), NaN where undefined.
+        level: Of the interval.
+    """
+
+    both: Both
+    stacked: Floats
+    value: Callable[[Floats], Floats]
+    level: float
+
+    @property
+    def _sides(self) -> tuple[Floats, Floats]:
+        k = self.stacked.shape[1] // 2
+        return self.stacked[:, :k], self.stacked[:, k:]
+
+    def of_draws(self, totals: Floats) -> Pair:
+        """Return both runs' values from totals of ``stacked``, shape (m, 2 k)."""
+        k = totals.shape[1] // 2
+        return self.value(totals[:, :k]), self.value(totals[:, k:])
+
+    @property
+    def change(self) -> Floats:
+        """What a unit that keeps its place gives the first of the two, beside one that is swapped, (units, k)."""
+        base, candidate = self._sides
+        return base - candidate
+
+    def of_swaps(self, changes: Floats) -> Pair:
+        """Return both runs' values from totals of ``change`` over the units that keep their place, shape (m, k)."""
+        base, candidate = (side.sum(axis=0) for side in self._sides)
+        totals = candidate + changes
+        return self.value(totals), self.value(base + candidate - totals)
+
+
 def paired_totals(
     base: ArrayLike,
     candidate: ArrayLike,
@@ -91,7 +130,21 @@ def paired_totals(
     Raises:
         ValueError: no rows, rows that do not match, statistics that are not finite, too few resamples.
     """
-    check_resamples(resamples, level)
+    prepared = prepare(base, candidate, value, samples=samples, clusters=clusters, seed=seed, level=level)
+    return None if prepared is None else compare_totals([prepared], resamples=resamples, seed=seed)[0]
+
+
+def prepare(
+    base: ArrayLike,
+    candidate: ArrayLike,
+    value: Callable[[Floats], Floats],
+    *,
+    samples: tuple[ArrayLike, ArrayLike] | None = None,
+    clusters: ArrayLike | None = None,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Prepared | None:
+    """Return what `compare_totals` takes, from what `paired_totals` takes; None where a run has no value."""
     first, second = _rows(base), _rows(candidate)
     codes = None if clusters is None else np.asarray(clusters)
     if samples is not None:
@@ -104,41 +157,92 @@ def paired_totals(
     if isnan(point) or isnan(other):
         return None
     unit = "rows"
-    rng = np.random.default_rng(seed)
     stacked = np.concatenate([first, second], axis=1)
     if codes is not None:
         dense, count = dense_codes(codes)
         stacked, unit = sums_by(stacked, dense, count), "clusters"
     if len(stacked) > bootstrap.MANY_ROWS:
         unit = f"{BLOCKS} blocks of {unit}"
-        stacked = sums_by(stacked, random_blocks(len(stacked), rng), BLOCKS)
-    k = first.shape[1]
-    total = stacked[:, :k].sum(axis=0) + stacked[:, k:].sum(axis=0)
-    change = stacked[:, :k] - stacked[:, k:]
+        stacked = sums_by(stacked, random_blocks(len(stacked), np.random.default_rng(seed)), BLOCKS)
+    return Prepared(Both(float(point), float(other), n, len(stacked), unit, same), stacked, value, level)
 
-    def drawn(counts: Floats) -> Pair:
-        totals = counts @ stacked
-        return value(totals[:, :k]), value(totals[:, k:])
 
-    def swapped(kept: Flags) -> Pair:
-        totals = stacked[:, k:].sum(axis=0) + kept.astype(np.float64) @ change
-        return value(totals), value(total - totals)
+def compare_totals(prepared: Sequence[Prepared], *, resamples: int, seed: int = 0) -> list[PairedResult]:
+    """Compare two runs by several metrics; those with as many units share their draws and swaps.
 
-    both = Both(float(point), float(other), n, len(stacked), unit, same)
-    counts = drawn_counts(len(stacked), resamples, np.random.default_rng(seed))
-    kept = random_swaps(len(stacked), resamples, np.random.default_rng(seed))
-    return compare(both, map(drawn, counts), map(swapped, kept), level)
+    Drawing takes longer than adding up, so five metrics together cost about as much as two, and each gets, to the last
+    bit, what it gets alone.
+
+    Raises:
+        ValueError: too few resamples.
+    """
+    for one in prepared:
+        check_resamples(resamples, one.level)
+    found: list[PairedResult | None] = [_without_draws(one.both, one.level) for one in prepared]
+    open_ = [place for place, result in enumerate(found) if result is None]
+    for units in dict.fromkeys(prepared[place].both.units for place in open_):
+        places = [place for place in open_ if prepared[place].both.units == units]
+        together = [prepared[place] for place in places]
+        counts = drawn_bytes(units, resamples, np.random.default_rng(seed))
+        totals = _totals([one.stacked for one in together], counts, resamples)
+        results = [
+            _interval(one.both, *one.of_draws(rows), level=one.level)
+            for one, rows in zip(together, totals, strict=True)
+        ]
+        tested = [k for k, result in enumerate(results) if result.curve is not None]
+        kept = random_swaps(units, resamples, np.random.default_rng(seed), size=1)
+        totals = _totals([together[k].change for k in tested], kept, resamples) if tested else []
+        for k, rows in zip(tested, totals, strict=True):
+            results[k] = _with_p(results[k], *together[k].of_swaps(rows))
+        for place, result in zip(places, results, strict=True):
+            found[place] = result
+    return [result for result in found if result is not None]
+
+
+def _totals(tables: Sequence[Floats], chunks: Iterable[NDArray[Any]], resamples: int) -> list[Floats]:
+    """Return weighted sums of the rows of tables of shape (units, k), each of shape (resamples, k).
+
+    The weights come in chunks of shape (m, units), a byte each.
+    """
+    summed = [WeightedSums(table) for table in tables]
+    found = [np.empty((resamples, table.shape[1])) for table in tables]
+    start = 0
+    for chunk in chunks:
+        for sums, one in zip(found, add_up(summed, chunk), strict=True):
+            sums[start : start + len(chunk)] = one
+        start += len(chunk)
+    return found
+
+
+def drawn_bytes(units: int, resamples: int, rng: np.random.Generator) -> Iterator[NDArray[np.uint8]]:
+    """Yield what `llmkit.stats.bootstrap.drawn_counts` yields, in the same stream, a byte each.
+
+    With 256 units or more, the chance that one of them is drawn above 255 times is below 1e-500.
+    """
+    for size in chunk_sizes(resamples, units, size=1):
+        counts = np.empty((size, units), dtype=np.uint8)
+        for row in counts:
+            row[:] = np.bincount(rng.integers(0, units, size=units), minlength=units)
+        yield counts
 
 
 def compare(both: Both, draws: Iterable[Pair], swaps: Iterable[Pair], level: float) -> PairedResult:
     """Make the interval from values of draws, and the p from values of swaps, both consumed lazily."""
+    settled = _without_draws(both, level)
+    if settled is not None:
+        return settled
+    found = _interval(both, *_joined(draws), level=level)
+    return found if found.curve is None else _with_p(found, *_joined(swaps))
+
+
+def _without_draws(both: Both, level: float) -> PairedResult | None:
+    """Return the result where nothing needs to be drawn: one unit, or equal runs."""
     if both.units == 1:
         return result_of(both, None, f"none: one {'sample' if both.n == 1 else 'cluster'}", level)
     if both.same:
         curve = StudentCurve(0.0, 0.0, 1)
         return result_of(both, curve, "both runs are equal", level, p=1.0, error=0.0)
-    found = _interval(both, *_joined(draws), level=level)
-    return found if found.curve is None else _with_p(found, *_joined(swaps))
+    return None
 
 
 def _joined(pairs: Iterable[Pair]) -> Pair:
@@ -146,14 +250,19 @@ def _joined(pairs: Iterable[Pair]) -> Pair:
     return np.concatenate(first), np.concatenate(second)
 
 
-def random_swaps(units: int, resamples: int, rng: np.random.Generator, width: int = 0) -> Iterator[Flags]:
-    """Yield booleans of shape (m, units), ``resamples`` rows in all, in the same stream whatever the chunks are."""
+def random_swaps(
+    units: int, resamples: int, rng: np.random.Generator, width: int = 0, *, size: int = 8
+) -> Iterator[Flags]:
+    """Yield booleans of shape (m, units), ``resamples`` rows in all, in the same stream whatever the chunks are.
+
+    ``width`` is how many numbers the caller holds for a resample, if more than units, of so many bytes each.
+    """
     whole = -(-resamples // _WORD)
     left = resamples
-    for words in chunk_sizes(whole, _WORD * max(units, width)):
-        size = min(left, words * _WORD)
-        left -= size
-        yield rng.integers(2, size=(size, units), dtype=bool)
+    for words in chunk_sizes(whole, _WORD * max(units, width), size=size):
+        rows = min(left, words * _WORD)
+        left -= rows
+        yield rng.integers(2, size=(rows, units), dtype=bool)
 
 
 def _interval(both: Both, base: Floats, candidate: Floats, *, level: float) -> PairedResult:

@@ -87,6 +87,10 @@ class RecordWriter(Generic[R]):
         self.close()
 
 
+_decoded = json.JSONDecoder().decode
+"""As json.loads, which first guesses the encoding of each line."""
+
+
 class RecordFile(Generic[R]):
     """The records of a JSON Lines file; every iteration reads them from the start, one line in memory at a time.
 
@@ -106,7 +110,7 @@ class RecordFile(Generic[R]):
         with file:
             for number, line in enumerate(file, start=1):
                 try:
-                    record = self._from_dict(json.loads(line))
+                    record = self._from_dict(_decoded(str(line, "utf-8")))
                 except (ValueError, KeyError, TypeError, AttributeError) as error:
                     if not line.endswith(b"\n"):
                         return

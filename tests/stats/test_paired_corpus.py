@@ -13,6 +13,8 @@ from llmkit.metrics.bleu import Bleu
 from llmkit.metrics.f1 import F1
 from llmkit.metrics.roc_auc import RocAuc
 from llmkit.stats import bootstrap, decide, paired_difference, paired_rows, paired_totals
+from llmkit.stats.bootstrap import drawn_counts
+from llmkit.stats.paired_corpus import compare_totals, drawn_bytes, prepare
 from llmkit.types import Output, Sample, Skipped, Table
 
 near = pytest.approx
@@ -226,3 +228,27 @@ def test_an_area_under_the_curve() -> None:
     assert worse is not None
     assert decide(alike).verdict == "inconclusive"
     assert decide(worse).verdict == "regressed"
+
+
+def test_metrics_that_share_their_draws_get_what_they_get_alone() -> None:
+    rng = np.random.default_rng(3)
+    runs = []
+    for k, units in enumerate((90, 90, 60)):
+        base, candidate = rng.random((units, 2 + k)), rng.random((units, 2 + k))
+        runs.append((base + 1, candidate + 1))
+    equal = np.ones((90, 2))
+    runs.append((equal, equal))
+    together = compare_totals(
+        [one for run in runs if (one := prepare(*run, mean_of, seed=5)) is not None], resamples=400, seed=5
+    )
+    alone = [paired_totals(*run, mean_of, resamples=400, seed=5) for run in runs]
+    assert together == alone
+    assert [result.p_bootstrap is None for result in together] == [False, False, False, True]
+
+
+def test_draws_of_a_byte_each_are_sacrebleus_draws() -> None:
+    for units in (1, 7, 300):
+        bytes_, floats = (
+            np.concatenate(list(draw(units, 50, np.random.default_rng(12345)))) for draw in (drawn_bytes, drawn_counts)
+        )
+        assert np.array_equal(bytes_, floats)
