@@ -18,7 +18,10 @@ _NEAREST = 3
 
 
 def ask_command(
-    index: Annotated[str, typer.Argument(metavar="INDEX", help="An index's folder, or its name.")],
+    index: Annotated[
+        str,
+        typer.Argument(metavar="INDEX|CONFIG", help="An index: its folder, its name, or the config that builds it."),
+    ],
     query: Annotated[str, typer.Argument(metavar="QUESTION", help="What to answer.")],
     target: Annotated[
         str, typer.Option(metavar="SPEC", help="Who answers, as a target is written: \"openai(model='gpt-4o-mini')\".")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llmkit.cli._index_eval import eval_command
+
 if TYPE_CHECKING:
     from llmkit.flows.index.forecast import Forecast
     from llmkit.flows.index.options import Built
@@ -59,6 +61,9 @@ def _root(
     ] = False,
 ) -> None:
     """Hold the options that stand before a command."""
+
+
+index_app.command("eval")(eval_command)
 
 
 @index_app.command("build")

@@ -33,10 +33,14 @@ class Mode(StrEnum):
 
 
 _SNIPPET = 320
+_INDENT = "    "
 
 
 def search_command(
-    index: Annotated[str, typer.Argument(metavar="INDEX", help="An index's folder, or its name.")],
+    index: Annotated[
+        str,
+        typer.Argument(metavar="INDEX|CONFIG", help="An index: its folder, its name, or the config that builds it."),
+    ],
     query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
     where: Annotated[
         str | None,
@@ -147,7 +151,6 @@ def _print_text(found: Found, *, whole: bool) -> None:
 
 def print_hit(console: Console, hit: Hit, query: str, rank: int, *, whole: bool) -> None:
     """Print one hit: where it stands, why it was found, and its text with the question's words marked."""
-    from rich.padding import Padding
     from rich.text import Text
 
     from llmkit.retrieval.highlight import highlights, snippet
@@ -169,6 +172,8 @@ def print_hit(console: Console, hit: Hit, query: str, rank: int, *, whole: bool)
         body.stylize("bold yellow", first, last)
     if not whole:
         body = Text("... " if start else "") + body + Text(" ..." if end < len(hit.text) else "")
-    console.print(Padding(body, (0, 0, 0, 4), expand=False))
+    for line in body.wrap(console, max(20, console.width - len(_INDENT))):
+        line.rstrip()
+        console.print(Text(_INDENT) + line, soft_wrap=True)
     for reason in dict.fromkeys(flag.reason for flag in hit.flags):
         console.print(Text(f"    careful: this text {reason}", style="red"))

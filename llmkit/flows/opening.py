@@ -77,7 +77,7 @@ def open_to_search(
     """Open an index and make ready what its settings ask for.
 
     Args:
-        named: The index's folder, or its name.
+        named: The index's folder, the config that builds it, or its name.
         settings: Keys of ``retrieve`` that replace the index's own.
         base: Where relative paths of ``settings`` start; the working directory without.
         today: From which day age is counted.
@@ -95,6 +95,7 @@ def open_to_search(
         mode = mode_of(chosen, legs)
         wants = mode == "dense" or (mode == "hybrid" and (not chosen.weights or chosen.weights.get("dense", 0.0) > 0))
         if wants:
+            registry.load_plugins([home / file for file in index.meta.config.get("plugins", ())])
             made = embedder if embedder is not None else embedder_of(index.meta.config.get("embed"), home)
             legs = Legs(index, made)
         searcher = Searcher(legs, chosen, today=today)

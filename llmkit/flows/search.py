@@ -132,14 +132,26 @@ class Searcher:
     def find(self, query: str) -> Dialogue[Found]:
         """Return what is found for a question; a dialogue, since models may embed, rewrite and rerank."""
         trail = _Trail()
-        passing = None if self._allowed is None else len(self._allowed)
-        if not query.strip() or passing == 0:
-            return Found(query, (), self.mode, self.leg_names, passing)
+        chosen = yield from self._ranked(query, trail)
+        hits = self._hits(chosen, trail)
+        return Found(query, hits, self.mode, self.leg_names, self.passing, trail.notes)
+
+    def ranking(self, query: str) -> Dialogue[Ranking]:
+        """Return the numbers of what is found with their scores, best first: `find` without the passages."""
+        return (yield from self._ranked(query, _Trail()))
+
+    @property
+    def passing(self) -> int | None:
+        """How many chunks the filter lets through; None without a filter."""
+        return None if self._allowed is None else len(self._allowed)
+
+    def _ranked(self, query: str, trail: _Trail) -> Dialogue[Ranking]:
+        if not query.strip() or self.passing == 0:
+            return []
         ranking = yield from self._candidates(query, trail)
         ranking = self._boosted(ranking)
         ranking = yield from self._looked_at_again(query, ranking, trail)
-        chosen = self._diverse(self._one_each(ranking))[: self.settings.k]
-        return Found(query, self._hits(chosen, trail), self.mode, self.leg_names, passing, trail.notes)
+        return self._diverse(self._one_each(ranking))[: self.settings.k]
 
     # -- candidates
 

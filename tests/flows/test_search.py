@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from llmkit.config.retrieve import RetrieveConfig
 from llmkit.errors import ConfigError, InfrastructureError, UsageError
+from llmkit.flows.index.named import index_folder
 from llmkit.flows.legs import Legs
-from llmkit.flows.opening import index_folder, open_to_search
+from llmkit.flows.opening import open_to_search
 from llmkit.flows.routed import Asked, held
 from llmkit.flows.search import RERANK, TRANSFORM, Found, Searcher
 from llmkit.retrieval.index import Index
