@@ -90,11 +90,12 @@ def test_a_certain_drop_fails_and_one_that_chance_explains_does_not() -> None:
 
 
 def test_queries_are_checked_before_anything_is_searched(tmp_path: Path) -> None:
-    for row, message in [
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"query": "x"}, "no row says what would be right"),
         ({"query": "x", "spans": [{"path": "a"}]}, "list of {path, start, end}"),
         ({"query": "x", "spans": [{"path": "a", "start": 5, "end": 5}]}, "goes from 5 to 5"),
-    ]:
+    ]
+    for row, message in wrong:
         with pytest.raises(DataError, match=message):
             read_queries(write_rows(tmp_path / "q.jsonl", [row]))
 
