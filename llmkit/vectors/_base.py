@@ -8,14 +8,16 @@ and then filters would come back with too little.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llmkit.errors import ConfigError, MissingExtraError, Problem
 from llmkit.vectors._scan import Matches, best_of, scan
 
 EXACT_BELOW = 0.2
@@ -23,6 +25,9 @@ EXACT_BELOW = 0.2
 
 GONE = -1
 """The row of a vector that was removed and whose place is still taken."""
+
+_ROWS = "rows.npy"
+_LEAST = 64  # candidates; scoring so few takes next to no time
 
 _EXTRA = 1.5  # more candidates than the share that a filter lets through asks for
 
@@ -70,30 +75,66 @@ class Searched:
     """A vector index over vectors that it holds, or sees through a memory map.
 
     A subclass writes ``_build(vectors)``, ``_near(queries, count) -> places`` (-1 for none), ``_save``, ``_load``, and,
-    where it is ``updatable``, ``_add``; a removed vector is only passed over, until the index is built anew.
+    where it is ``updatable``, ``_add``; without it, adding builds anew. A removed vector is passed over until then.
+    What ``_build``, ``_add`` and ``_load`` return is kept, and found in ``native``.
     """
 
     exact: ClassVar[bool] = False
     updatable: ClassVar[bool] = True
+    packages: ClassVar[tuple[str, ...]] = ()
+    extra: ClassVar[str] = ""
 
     _held: Held = field(default_factory=Held, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be: a package that is missing, an argument out of range."""
+        if any(find_spec(package) is None for package in self.packages):
+            raise MissingExtraError(f"the vector back-end '{type(self).__name__.lower()}'", self.extra)
+        problems = [Problem(f"must be at least 1, got {value}", key=key) for key, value in self._counts() if value < 1]
+        if problems:
+            raise ConfigError(problems=problems)
 
     def __len__(self) -> int:
         return self._held.count
 
+    @property
+    def native(self) -> Any:
+        """What the back-end keeps."""
+        return self._held.native
+
     def build(self, vectors: Any, rows: Any) -> None:
         """Take vectors (n, d) float32 of length 1, known from now on by ``rows`` (n,) int64."""
         self._held.take(vectors, rows)
-        self._held.native = self._build(vectors)
+        self._held.native = self._build(vectors) if len(rows) else None
 
     def load(self, folder: Path, vectors: Any, rows: Any) -> None:
-        """Take what `save` wrote, and the vectors that it was built of."""
-        self._held.take(vectors, rows)
-        self._held.native = self._load(folder)
+        """Take what `save` wrote, and the vectors that it was built of; further ones may be among them.
+
+        Raises:
+            ValueError: vectors that it was built of are missing, or the files are damaged.
+        """
+        built = np.load(folder / _ROWS)
+        if not np.array_equal(built, np.asarray(rows, np.int64)):
+            given = Held()
+            given.take(vectors, rows)
+            at = given.places(built)
+            if len(at) != len(built) or not np.array_equal(given.rows[at], built):
+                raise ValueError(f"what lies in {folder} was built of other vectors")
+            vectors = vectors[at]
+        self._held.take(vectors, built)
+        self._held.native = self._load(folder) if len(built) else None
 
     def save(self, folder: Path) -> None:
-        """Write what was built into an empty folder; the vectors are the store's, and are not written again."""
-        self._save(folder)
+        """Write what was built into an empty folder; the vectors are the store's, and are not written again.
+
+        Where some were removed since, it is built anew first.
+        """
+        held = self._held
+        if held.count < len(held.rows):
+            self.build(held.vectors[held.alive], held.rows[held.alive])
+        np.save(folder / _ROWS, held.rows)
+        if len(held.rows):
+            self._save(folder)
 
     def add(self, vectors: Any, rows: Any) -> None:
         """Take more of them; a row that is there already gets the new vector."""
@@ -134,6 +175,13 @@ class Searched:
             found = self._approximate(queries, k, left, passing)
         return table(found, k)
 
+    def _counts(self) -> Iterator[tuple[str, int]]:
+        """Yield the arguments that are whole numbers; each must be at least 1."""
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.init and isinstance(value, int) and not isinstance(value, bool):
+                yield one.name, value
+
     def _approximate(
         self, queries: NDArray[np.float32], k: int, left: NDArray[np.int64] | None, passing: int
     ) -> list[Matches]:
@@ -158,13 +206,13 @@ class Searched:
 
     def _candidates(self, k: int) -> int:
         """Return how many candidates are scored for the best ``k``."""
-        return k
+        return max(k * int(getattr(self, "refine", 1)), _LEAST)
 
     def _build(self, vectors: Any) -> Any:
         return None
 
     def _add(self, vectors: NDArray[np.float32], start: int) -> Any:
-        return None
+        return self._build(self._held.vectors)
 
     def _near(self, queries: NDArray[np.float32], count: int) -> NDArray[np.int64]:
         raise TypeError(f"{type(self).__name__} proposes no candidates")
@@ -174,6 +222,12 @@ class Searched:
 
     def _load(self, folder: Path) -> Any:
         return None
+
+
+def portions(vectors: Any, size: int = 1 << 16) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield vectors some at a time, in memory and in order, each portion with its first place."""
+    for start in range(0, len(vectors), size):
+        yield start, np.ascontiguousarray(vectors[start : start + size], np.float32)
 
 
 def table(found: Sequence[Matches], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 from llmkit.registry import vector_index
 from llmkit.vectors._base import Searched
@@ -21,3 +22,10 @@ class Exact(Searched):
     """
 
     exact: ClassVar[bool] = True
+
+    def load(self, folder: Path, vectors: Any, rows: Any) -> None:
+        """Take the vectors; there is nothing else."""
+        self.build(vectors, rows)
+
+    def save(self, folder: Path) -> None:
+        """Write nothing."""

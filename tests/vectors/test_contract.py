@@ -10,17 +10,23 @@ import pytest
 from tests.vectors.backends import BACKENDS, built, made, truth
 
 ROWS = np.arange(2000, dtype=np.int64) * 3 + 5
-VECTORS = made(2000)
-QUERIES = made(20, seed=1)
+EVERY = made(2020)
+VECTORS, QUERIES = EVERY[:2000], EVERY[2000:]
 
 
 def share(found: np.ndarray, wanted: list[list[int]]) -> float:
     return float(np.mean([len(set(map(int, f)) & set(w)) / max(1, len(w)) for f, w in zip(found, wanted, strict=True)]))
 
 
-@pytest.fixture(params=sorted(BACKENDS))
-def spec(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+QUICK = [spec for spec, packages in BACKENDS.items() if not packages]
+
+
+@pytest.fixture(params=[spec if spec in QUICK else pytest.param(spec, marks=pytest.mark.slow) for spec in BACKENDS])
+def spec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    found = str(request.param)
+    if found.startswith("pgvector"):
+        monkeypatch.setenv("DATABASE_URL", str(request.getfixturevalue("database")))
+    return found
 
 
 def test_it_finds_the_nearest_with_their_own_scores(spec: str) -> None:
@@ -60,8 +66,6 @@ def test_what_is_saved_is_found_again(spec: str, tmp_path: Path) -> None:
 
 def test_what_is_added_is_found_and_what_is_removed_is_not(spec: str) -> None:
     index = built(spec)
-    if not index.updatable:
-        pytest.skip(f"{spec} is built anew")
     index.build(VECTORS[:1500], ROWS[:1500])
     index.remove(np.array([ROWS[0], ROWS[7], 1]))
     index.add(VECTORS[1500:], ROWS[1500:])
@@ -77,8 +81,6 @@ def test_what_is_added_is_found_and_what_is_removed_is_not(spec: str) -> None:
 
 def test_a_row_that_is_added_again_has_the_new_vector_alone(spec: str) -> None:
     index = built(spec)
-    if not index.updatable:
-        pytest.skip(f"{spec} is built anew")
     index.build(VECTORS[:100], ROWS[:100])
     index.add(VECTORS[[500]], ROWS[[3]])
     assert len(index) == 100
@@ -107,3 +109,20 @@ def test_equal_vectors_come_in_the_order_of_their_rows(spec: str) -> None:
     index.build(copies, rows)
     found = index.search(VECTORS[:1], 6)[1][0].tolist()
     assert found == [10, 20, 30, 40, 50, 60]
+
+
+def test_a_derived_index_knows_the_vectors_that_it_was_built_of(spec: str, tmp_path: Path) -> None:
+    index = built(spec)
+    if index.exact:
+        pytest.skip("it holds nothing but the vectors")
+    index.build(VECTORS[:1000], ROWS[:1000])
+    index.remove(ROWS[:100])
+    index.save(tmp_path)
+    more = built(spec)
+    more.load(tmp_path, VECTORS, ROWS)  # further vectors came since
+    assert len(more) == 900
+    found = more.search(VECTORS[[150, 50, 1500]], 1)[1][:, 0].tolist()
+    assert found[0] == ROWS[150]
+    assert not set(found[1:]) & {ROWS[50], ROWS[1500]}
+    with pytest.raises(ValueError, match="was built of other vectors"):
+        built(spec).load(tmp_path, VECTORS[200:], ROWS[200:])
