@@ -50,6 +50,8 @@ OURS: tuple[tuple[str, dict[str, int]], ...] = (
 )
 PEERS = ((128, 0), (200, 0), (200, 100))
 
+NOTES: list[str] = []
+
 Span = tuple[int, int]
 Piece = tuple[str, int, int]
 
@@ -112,12 +114,15 @@ def langchain(size: int, overlap: int, texts: dict[str, str], tokenizer: Tokeniz
         length_function=lambda text: len(tokenizer.spans([text])[0]),
         add_start_index=True,
     )
-    pieces = []
+    pieces, wrong = [], 0
     for corpus, text in texts.items():
+        start = -1
         for one in splitter.create_documents([text]):
-            start = one.metadata["start_index"]
-            assert text[start : start + len(one.page_content)] == one.page_content
+            start = text.index(one.page_content, start + 1)
+            wrong += one.metadata["start_index"] != start
             pieces.append((corpus, start, start + len(one.page_content)))
+    if wrong:
+        NOTES.append(f"LangChain({size}, {overlap}): the start_index of {wrong:,} of {len(pieces):,} chunks is wrong")
     return pieces
 
 
@@ -199,10 +204,11 @@ def main() -> int:
                 pairs = zip(questions, ranked, strict=True)
                 values.append(float(np.mean([recall(pieces, sizes, q, order, budget) for q, order in pairs])))
                 if name == "structural()" and budget == 1000 and values[-1] < TARGET:
-                    print(f"target missed: {leg} {values[-1]:.3f}, not {TARGET}", file=sys.stderr)
+                    NOTES.append(f"target missed: {leg} {values[-1]:.3f}, not {TARGET}")
                     missed += 1
         shown = " | ".join(f"{value:.3f}" for value in values)
         print(f"| `{name}` | {seconds:.2f} | {len(pieces):,} | {np.mean(sizes):.0f} | {shown} |", flush=True)
+    print("\n".join(["", *NOTES, f"{missed} targets missed" if missed else "all targets met"]))
     return 1 if missed else 0
 
 

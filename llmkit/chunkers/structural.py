@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,7 +22,8 @@ class Structural:
     A chunk holds whole paragraphs, lists, tables and code blocks for as long as they fit. What does not fit alone is
     cut at a lower joint: lists, tables and code between lines, prose between sentences, a sentence between words. A
     section begins a new chunk unless all of it still fits beside what stands before it under the same parent, so that
-    a run of short sections makes no crumbs. Each chunk knows the headings that it stands under.
+    a run of short sections makes no crumbs. Each chunk knows the headings that it stands under, and no chunk goes over
+    the end of a page.
 
     Use it: nearly always; it is the default.
 
@@ -40,18 +42,19 @@ class Structural:
         """Return the chunks, in order."""
         cuts = Cuts.of(document.text, tokenizer)
         blocks = document.blocks or (Block(0, len(document.text), "paragraph"),)
-        return chunks(document, self._spans(cuts, blocks))
+        return chunks(document, self._spans(cuts, sections(blocks, document.pages)))
 
-    def _spans(self, cuts: Cuts, blocks: Sequence[Block]) -> Iterator[Span]:
+    def _spans(self, cuts: Cuts, parts: Iterable[tuple[int, Sequence[Block]]]) -> Iterator[Span]:
         """Pack section after section; what begins with a heading takes at least one sentence along."""
         start = end = -1
-        level = 0
-        for section in sections(blocks):
+        level = page = 0
+        for on_page, section in parts:
             own = section[0].level
-            if start >= 0 and not (own >= level and cuts.count(start, section[-1].end) <= self.size):
+            joins = own >= level and on_page == page and cuts.count(start, section[-1].end) <= self.size
+            if start >= 0 and not joins:
                 yield start, end
                 start = -1
-            level = own if start < 0 else level
+            level, page = (own, on_page) if start < 0 else (level, page)
             bare = False
             for block in section:
                 for piece in self._pieces(cuts, block, start if bare else -1):
@@ -82,12 +85,15 @@ class Structural:
                 yield from cuts.fitted(cuts.sentences(first, last), self.size)
 
 
-def sections(blocks: Sequence[Block]) -> Iterator[Sequence[Block]]:
-    """Yield the blocks from one heading to the next."""
+def sections(blocks: Sequence[Block], pages: Sequence[int] = ()) -> Iterator[tuple[int, Sequence[Block]]]:
+    """Yield the blocks from one heading or page to the next, with the page that they stand on (0 without pages)."""
     start = 0
+    page = bisect_right(pages, blocks[0].start) if blocks else 0
     for number, block in enumerate(blocks):
-        if block.kind == "heading" and number > start:
-            yield blocks[start:number]
+        here = bisect_right(pages, block.start)
+        if number > start and (block.kind == "heading" or here != page):
+            yield page, blocks[start:number]
             start = number
+        page = here
     if start < len(blocks):
-        yield blocks[start:]
+        yield page, blocks[start:]

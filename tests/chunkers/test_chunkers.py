@@ -257,7 +257,8 @@ def test_a_cut_does_not_part_a_letter_from_its_accent() -> None:
 
 def test_a_chunk_knows_its_page() -> None:
     doc = Document("d", "one two\n\nthree four", "", {}, (Block(0, 7, "paragraph"), Block(9, 19, "paragraph")), (0, 9))
-    assert [chunk.page for chunk in Structural(size=2).cut(doc, WORDS)] == [1, 2]
+    assert [chunk.page for chunk in Structural(size=99).cut(doc, WORDS)] == [1, 2]
+    assert [chunk.page for chunk in Whole().cut(doc, WORDS)] == [1]
     assert page_at(Document("d", "x"), 0) == 0
 
 
