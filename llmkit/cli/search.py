@@ -90,7 +90,10 @@ def nothing_found(opened: Opened, found: Found) -> str:
 
 
 def hit_row(hit: Hit, query: str, rank: int) -> dict[str, Any]:
-    """Return a hit as JSON: ``highlights`` count characters of its text, ``start`` and ``end`` its document's."""
+    """Return a hit as JSON: ``highlights`` count characters of its text, ``start`` and ``end`` its document's.
+
+    ``page`` is the one that it starts on, null where the document has none.
+    """
     from llmkit.retrieval.highlight import highlights
 
     return {
@@ -100,6 +103,7 @@ def hit_row(hit: Hit, query: str, rank: int) -> dict[str, Any]:
         "headings": list(hit.chunk.headings),
         "start": hit.start,
         "end": hit.end,
+        "page": hit.chunk.page or None,
         "score": hit.score,
         "ranks": dict(hit.ranks),
         "text": hit.text,
@@ -158,7 +162,7 @@ def print_hit(console: Console, hit: Hit, query: str, rank: int, *, whole: bool)
 
     where = Text(f"{rank:>2}  ")
     where.append(visible(hit.chunk.path), style="bold")
-    where.append(f":{hit.start}-{hit.end}")
+    where.append(f":{hit.start}-{hit.end}" + (f", page {hit.chunk.page}" if hit.chunk.page else ""))
     above = [part for part in dict.fromkeys((hit.chunk.title, *hit.chunk.headings)) if part]
     if above:
         where.append("  " + visible(" > ".join(above)).replace("\n", " "), style="cyan")

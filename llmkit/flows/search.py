@@ -57,7 +57,9 @@ class Hit:
     def passage(self) -> Passage:
         """The hit as targets and judges know passages; its id is the document's path and the characters."""
         meta = {"path": self.chunk.path, "start": self.start, "end": self.end, "title": self.chunk.title}
-        where = {"headings": list(self.chunk.headings)} if self.chunk.headings else {}
+        where: dict[str, Any] = {"headings": list(self.chunk.headings)} if self.chunk.headings else {}
+        if self.chunk.page:
+            where["page"] = self.chunk.page
         name = f"{self.chunk.path}#{self.start}-{self.end}"
         return Passage(name, self.text, self.score, {**self.chunk.meta, **meta, **where})
 
