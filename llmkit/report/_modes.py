@@ -25,7 +25,13 @@ def modes_tables(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     tables = [_scores(name, summary["scores"][name], found) for name in scorers]
     errors = found["errors"]
     if errors:
-        rows = [[words, f"{errors[name]:,}"] for name, words in _WHENCE.items() if errors[name] or name != "unknown"]
+        always = {
+            "right",
+            "missed",
+            "despite",
+            *(("unused",) if "oracle" in (found["first"], *found["others"]) else ()),
+        }
+        rows = [[words, f"{errors[name]:,}"] for name, words in _WHENCE.items() if errors[name] or name in always]
         tables.append({"title": f"Answers by {errors['metric']}", "columns": ["with retrieval", "rows"], "rows": rows})
     return tables
 
