@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, PrivateAttr, Tag, field_validator, model_validator
 
 from llmkit import registry
-from llmkit.config.eval_config import EngineConfig, Rows, _paths
+from llmkit.config.engine_config import EngineConfig
+from llmkit.config.eval_config import Rows
 from llmkit.config.human import Codes, Labelled
-from llmkit.config.section import Flag, Number, Raw, Section, Text, Whole, wrong
+from llmkit.config.section import Flag, Number, Raw, Section, Text, Whole, listed_text, wrong
 from llmkit.config.yaml_source import Document, dump
 from llmkit.errors import Problem
 
@@ -132,7 +133,7 @@ class AuditConfig(Section):
     )
     resamples: Annotated[Whole, Field(ge=100)] = Field(default=2000, description="Bootstrap resamples.")
     engine: EngineConfig = Field(default_factory=EngineConfig, description="How requests are sent.")
-    prices: Annotated[tuple[Text, ...], BeforeValidator(_paths)] = Field(
+    prices: Annotated[tuple[Text, ...], BeforeValidator(listed_text)] = Field(
         default=(), description="Price files that add to the built-in prices, or replace them."
     )
     plugins: tuple[Text, ...] = Field(default=(), description="Python files with judges and providers of your own.")

@@ -13,10 +13,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from llmkit import registry
+from llmkit.config.engine_config import EngineConfig
 from llmkit.config.ensemble import Ensemble, earlier_run
 from llmkit.config.gate import Gate
 from llmkit.config.human import LabelledJudges
-from llmkit.config.section import FileName, Flag, Number, Raw, Section, Text, Whole, wrong
+from llmkit.config.section import Flag, Number, Raw, Section, Text, Whole, listed_text, wrong
 from llmkit.config.yaml_source import Document, dump
 from llmkit.errors import Problem
 
@@ -86,10 +87,6 @@ def _dataset(value: Any) -> Any:
     raise wrong(f"expected a file name or a mapping, got {registry.shown(value)}")
 
 
-def _paths(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 Rows = Annotated[DatasetConfig, BeforeValidator(_dataset)]
 
 
@@ -152,39 +149,6 @@ class Choice(Section):
         return {} if self.from_ is None else self.from_.source
 
 
-class EngineConfig(Section):
-    """How requests are sent."""
-
-    max_concurrency: Annotated[Whole, Field(ge=1)] = Field(default=32, description="Most requests in flight.")
-    timeout: Annotated[Number, Field(gt=0)] | None = Field(
-        default=60.0, description="Seconds that one attempt may take; null waits for ever."
-    )
-    max_retries: Annotated[Whole, Field(ge=0)] = Field(
-        default=5, description="How often a request that failed in passing is asked again."
-    )
-    requests_per_minute: Annotated[Whole, Field(ge=1)] | None = Field(
-        default=None, description="Most requests in any 60 seconds."
-    )
-    tokens_per_minute: Annotated[Whole, Field(ge=1)] | None = Field(
-        default=None, description="Most tokens, prompt and answer, in any 60 seconds."
-    )
-    max_cost: Annotated[Number, Field(ge=0)] | None = Field(
-        default=None, description="US dollars after which nothing more is sent (exit code 6)."
-    )
-    max_tokens: Annotated[Whole, Field(ge=1)] | None = Field(
-        default=None, description="Tokens after which nothing more is sent (exit code 6)."
-    )
-    max_requests: Annotated[Whole, Field(ge=1)] | None = Field(
-        default=None, description="Requests after which nothing more is sent (exit code 6)."
-    )
-    patience: Annotated[Number, Field(ge=0)] = Field(
-        default=600.0, description="Seconds that a request waits out 'too many requests' answers."
-    )
-    cache: Flag | FileName = Field(
-        default=True, description="Keep answers for later runs: true, false, or the path of the cache file."
-    )
-
-
 class EvalConfig(Section):
     """One evaluation: which rows, asked of what, scored how."""
 
@@ -234,7 +198,7 @@ class EvalConfig(Section):
     )
     gate: Gate = Field(default_factory=Gate, description="What must hold for the run to be good.")
     engine: EngineConfig = Field(default_factory=EngineConfig, description="How requests are sent.")
-    prices: Annotated[tuple[Text, ...], BeforeValidator(_paths)] = Field(
+    prices: Annotated[tuple[Text, ...], BeforeValidator(listed_text)] = Field(
         default=(), description="Price files that add to the built-in prices, or replace them."
     )
     plugins: tuple[Text, ...] = Field(

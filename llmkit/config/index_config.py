@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from llmkit import registry
-from llmkit.config.eval_config import EngineConfig, _paths
+from llmkit.config.engine_config import EngineConfig
 from llmkit.config.retrieve import RetrieveConfig
-from llmkit.config.section import FileName, Flag, Number, Raw, Section, Text, Whole, wrong
+from llmkit.config.section import FileName, Flag, Number, Raw, Section, Text, Whole, listed_text, wrong
 from llmkit.config.yaml_source import Document, dump
 from llmkit.errors import Problem
 
@@ -22,7 +22,7 @@ TABLES = ("jsonl", "csv", "tsv", "parquet", "hf")
 HOME = Path(".llmkit")
 """Where indexes lie that say nothing else, below the working directory."""
 
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_paths)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(listed_text)]
 FOLDER_ONLY = ("include", "exclude", "follow_symlinks", "hidden", "encoding")
 
 
@@ -70,7 +70,7 @@ class SourceConfig(Section):
 class MetadataConfig(Section):
     """What is known of a document beside its text."""
 
-    origins: Annotated[tuple[Literal["front_matter", "path"], ...], BeforeValidator(_paths)] = Field(
+    origins: Annotated[tuple[Literal["front_matter", "path"], ...], BeforeValidator(listed_text)] = Field(
         default=(), alias="from", description="Where fields come from; the first wins: [front_matter, path]."
     )
     path: Text | None = Field(default=None, description="Fields in the path: '{lang}/{year}/...'.")
@@ -144,7 +144,7 @@ class IndexConfig(Section):
     engine: Annotated[IndexEngine, BeforeValidator(_of_text("run"))] = Field(
         default_factory=IndexEngine, description="How the embedding is done: local, ray, or a mapping with limits."
     )
-    prices: Annotated[tuple[Text, ...], BeforeValidator(_paths)] = Field(
+    prices: Annotated[tuple[Text, ...], BeforeValidator(listed_text)] = Field(
         default=(), description="Price files that add to the built-in prices, or replace them."
     )
     plugins: tuple[Text, ...] = Field(default=(), description="Python files with chunkers and embedders of your own.")
@@ -244,9 +244,14 @@ def make_index_config(
 
 def _problems(data: dict[str, Any], base: Path) -> tuple[IndexConfig | None, list[Problem]]:
     from llmkit.config.load import plugin_file_problems
-    from llmkit.config.problems import index_problems
 
-    config, found = index_problems(data)
+    config, found = None, []
+    try:
+        config = IndexConfig.model_validate(data)
+    except ValidationError as error:  # what makes sentences of it imports every other config
+        from llmkit.config.problems import index_problems
+
+        found = index_problems(data, error)
     broken = plugin_file_problems(data, base)
     if broken:
         return config, [*found, *broken]

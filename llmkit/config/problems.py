@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,9 +17,6 @@ from llmkit.config.ensemble import Ensemble
 from llmkit.config.eval_config import EvalConfig
 from llmkit.config.yaml_source import join
 from llmkit.errors import Problem
-
-if TYPE_CHECKING:
-    from llmkit.config.index_config import IndexConfig
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "": EvalConfig,
@@ -102,8 +99,8 @@ def audit_problems(data: dict[str, Any]) -> tuple[AuditConfig | None, list[Probl
     return None, list(_problems(errors, _AUDIT_SECTIONS, _MISSING | _AUDIT_MISSING))
 
 
-def index_problems(data: dict[str, Any]) -> tuple[IndexConfig | None, list[Problem]]:
-    """Return the index config, or None and everything that is wrong with ``data`` except its plug-in specs."""
+def index_problems(data: dict[str, Any], error: ValidationError) -> list[Problem]:
+    """Return what is wrong with the ``data`` of an index config, except its plug-in specs."""
     from llmkit.config import index_config as indexes
 
     sections: dict[str, type[BaseModel]] = {
@@ -115,11 +112,8 @@ def index_problems(data: dict[str, Any]) -> tuple[IndexConfig | None, list[Probl
         "engine": indexes.IndexEngine,
         **RETRIEVE_SECTIONS,
     }
-    try:
-        return indexes.IndexConfig.model_validate(data), []
-    except ValidationError as error:
-        errors = [(_path(entry["loc"], data, entry["type"]), dict(entry)) for entry in error.errors(include_url=False)]
-    return None, list(_problems(errors, sections, _INDEX_MISSING))
+    errors = [(_path(entry["loc"], data, entry["type"]), dict(entry)) for entry in error.errors(include_url=False)]
+    return list(_problems(errors, sections, _INDEX_MISSING))
 
 
 def gate_problems(data: Any) -> tuple[gate.Gate | None, list[Problem]]:

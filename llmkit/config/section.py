@@ -22,6 +22,11 @@ def wrong(message: str) -> PydanticCustomError:
     return PydanticCustomError("llmkit", "{sentence}", {"sentence": message})
 
 
+def listed_text(value: Any) -> Any:
+    """Return one text as a list of one; other values as they are. A validator to put before a list of texts."""
+    return [value] if isinstance(value, str) else value
+
+
 def _spec(value: Any) -> Any:
     if isinstance(value, (str, Mapping)):
         return value
