@@ -13,6 +13,7 @@ from llmkit import registry
 from llmkit.config import audit_config, gate, human, retrieve
 from llmkit.config import eval_config as models
 from llmkit.config.audit_config import AuditConfig
+from llmkit.config.engine_config import EngineConfig
 from llmkit.config.ensemble import Ensemble
 from llmkit.config.eval_config import EvalConfig
 from llmkit.config.yaml_source import join
@@ -27,7 +28,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "few_shot": models.FewShot,
     "choice": models.Choice,
     "ensemble": Ensemble,
-    "engine": models.EngineConfig,
+    "engine": EngineConfig,
 }
 """Last name of a key path -> what lies under it. Names are unique; under ``fields`` any name holds a `Cut`."""
 

@@ -18,6 +18,7 @@ from llmkit.config import audit_config as audit
 from llmkit.config import eval_config as models
 from llmkit.config import gate, human, retrieve
 from llmkit.config import index_config as indexes
+from llmkit.config.engine_config import EngineConfig
 from llmkit.config.ensemble import Ensemble
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -276,7 +277,7 @@ _OWN: dict[str, Callable[[], dict[str, Any]]] = {
     "cost": lambda: _ref("gate_ceiling"),
     "latency": lambda: _ref("gate_latency"),
     **{f"p{share}": lambda: _ref("gate_ceiling") for share in (50, 90, 95, 99)},
-    "engine": lambda: _section(models.EngineConfig),
+    "engine": lambda: _section(EngineConfig),
     "few_shot": lambda: _section(models.FewShot),
     "choice": lambda: _section(models.Choice),
     "ensemble": lambda: _section(Ensemble),

@@ -10,7 +10,7 @@ from typing import Any
 
 from llmkit import registry
 from llmkit.config import EvalConfig, load_eval_config
-from llmkit.config.eval_config import EngineConfig
+from llmkit.config.engine_config import EngineConfig
 from llmkit.datasets import Census, FewShot, census, few_shot, open_dataset
 from llmkit.engine import PriceBook, Settings
 from llmkit.errors import ConfigError, DataError, Problem, UsageError
