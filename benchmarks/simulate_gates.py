@@ -11,18 +11,22 @@ luck in a run). "Nothing changed" asks one system twice. The threshold gate fail
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import sqrt
+from pathlib import Path
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 import numpy as np
 from _measure import header, heading, row
 
+from llmkit import Options, run_eval
 from llmkit.stats import Claim, ConfidenceSequence, decide, decide_all, paired_difference, settle_drop, settle_value
 
 THRESHOLD = 0.02
@@ -225,6 +229,80 @@ def _row(gate: str, truth: str, counts: tuple[int, int, int], runs: int, n: int,
     return wrong / runs <= 0.05 + 2 * sqrt(0.05 * 0.95 / runs) and (not clear or saved >= 0.4)
 
 
+BOTS = {
+    "base": "def answer(text):\n    return text.split('|')[1]\n",
+    "candidate": "def answer(text):\n    return text.split('|')[2]\n",
+}
+
+
+def a_set(rng: np.random.Generator, n: int, right: float, drop: float) -> list[dict[str, str | list[str]]]:
+    """Rows that say what either bot answers: right with this probability, the candidate less often by ``drop``."""
+    own = rng.beta(8 * right, 8 * (1 - right), n)
+    before, now = rng.random(n) < own, (rng.random(n) < own) & (rng.random(n) >= drop / right)
+    return [
+        {"id": f"r{i}", "input": f"{i}|{'yes' if a else 'no'}|{'yes' if b else 'no'}", "references": ["yes"]}
+        for i, (a, b) in enumerate(zip(before, now, strict=True))
+    ]
+
+
+def one_run(folder: Path, bot: str, gate: dict, seed: int, baseline: Path | None = None):
+    """Run a whole evaluation by a bot, as ``llmkit eval`` does."""
+    (folder / f"{bot}.py").write_text(BOTS[bot])
+    (folder / f"{bot}.yaml").write_text(
+        json.dumps(
+            {
+                "name": bot,
+                "dataset": "set.jsonl",
+                "target": {"python": f"{folder / bot}.py:answer"},
+                "metrics": ["exact_match", "token_f1"],
+                "gate": gate,
+                "seed": seed,
+            }
+        )
+    )
+    out = folder / f"run-{bot}"
+    return run_eval(folder / f"{bot}.yaml", options=Options(out=out, overwrite=True, baseline=baseline, cache=False))
+
+
+def whole_flow(runs: int, n: int = 300) -> bool:
+    """Stop through the whole flow: two scorers in the gate, answers asked for, runs compared, the exit code read."""
+    print(f"\n### Stopping early through `llmkit eval`: {n} rows, two scorers, {runs} evaluations\n")
+    heading("gate", "truth", "wrong", "settled", "requests saved")
+    met = True
+    for margin, right, drop, clear in (
+        (None, 0.95, 0.0, True),
+        (None, 0.82, 0.0, False),
+        (0.0, 0.9, 0.0, False),
+        (0.15, 0.9, 0.0, True),
+        (0.05, 0.9, 0.25, True),
+    ):
+        wrong = settled = asked = 0
+        for seed in range(runs):
+            rng = np.random.default_rng([seed, int(100 * right), int(100 * drop)])
+            with tempfile.TemporaryDirectory() as made:
+                folder = Path(made)
+                rows = a_set(rng, n, right, drop)
+                (folder / "set.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
+                rule = {"min": 0.8} if margin is None else {"max_drop": margin}
+                gate = {"sequential": True, "exact_match": rule, "token_f1": rule}
+                if margin is None:
+                    run = one_run(folder, "candidate", gate, seed)
+                    share = sum(one["input"].endswith("yes") for one in rows) / n
+                    wrong += all(one["pass"] for one in run.summary["gate"].values()) != (share >= 0.8)
+                else:
+                    base = one_run(folder, "base", {}, seed)
+                    run = one_run(folder, "candidate", gate, seed, Path(base.path))
+                    bad = {"regressed", "improved"} if not drop else {"improved", "pass"}
+                    wrong += run.comparison.verdict in bad
+                settled += run.summary["sequential"]["settled"]
+                asked += run.summary["sequential"]["asked"]
+        gate, truth = (
+            ("min: 0.80", f"{right:.2f} right") if margin is None else (f"max_drop: {margin:g}", f"drop {drop:g}")
+        )
+        met &= _row(gate, truth, (wrong, settled, asked), runs, n, clear=clear)
+    return met
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two sizes and a tenth of the runs")
@@ -233,8 +311,10 @@ def main() -> int:
     sizes, runs = ((50, 200), 150) if quick else ((50, 100, 200, 500, 2000), 2000)
     found = [nothing_changed(sizes, runs), real_drops(sizes[:2] if quick else (50, 200, 2000), runs // 5 * 2)]
     misses(sizes, runs // 4)
-    found.append(stopping_early(60 if quick else 400))
-    print(f"\nfalse alarms, coverage, power, early stops: {['MISSED', 'met'][all(found)]} {found}")
+    found += [stopping_early(60 if quick else 400), whole_flow(6 if quick else 200)]
+    print(
+        f"\nfalse alarms and coverage, power, early stops, the same through the whole flow: {['MISSED', 'met'][all(found)]} {found}"
+    )
     return 0 if all(found) else 1
 
 
