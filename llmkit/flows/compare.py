@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -14,22 +14,17 @@ from llmkit.flows import changes, gating
 from llmkit.flows.conditions import Differences, Rows, changed_fields, differences, paired_rows
 from llmkit.flows.corrected_pairs import corrected_pairs
 from llmkit.flows.described import Judged, as_entry
-from llmkit.flows.gating import Rules, rules_of
-from llmkit.flows.pairs import MANY, SOME, Asked, Drawing, Mask, Pairs
+from llmkit.flows.pairs import Mask, Pairs
+from llmkit.flows.rules import Rules, rules_of
 from llmkit.flows.run_settings import RunSettings, settings_of
 from llmkit.flows.scored_run import ScoredRun, codes_of
-from llmkit.flows.settled import Place, Settling, stopped_of
+from llmkit.flows.settled import Settling, stopped_of
 from llmkit.flows.summarise import SLICE_VALUES
+from llmkit.flows.tested import Adjust, Found, Testing
 from llmkit.report._words import below_floor
-from llmkit.stats.paired import PairedResult
-from llmkit.stats.resampling import resamples_for
-from llmkit.stats.verdicts import Claim, Decision, decide_all
 from llmkit.store import open_baseline
 from llmkit.types import Comparison, ComparisonVerdict, Run
 
-Adjust = Literal["holm", "bh", "none"]
-
-_NOT_BUILT = "the scorer cannot be built here; compare in the folder where the run was made"
 _GRAVEST: tuple[ComparisonVerdict, ...] = ("regressed", "inconclusive", "improved")
 
 
@@ -160,17 +155,17 @@ class _Comparing:
 
     def _judged(self, pairs: Pairs, scorers: Sequence[str], found: Differences) -> Comparison:
         masks = self._masks(pairs)
-        results, decisions = self._found(pairs, scorers, masks)
+        results = self._found(pairs, scorers, masks)
         metrics: dict[str, Any] = {}
         slices: dict[str, dict[str, dict[str, Any]]] = {}
         sides = self.base.summary["scores"], self.described
-        for place, result in results.items():
+        for place, (result, decision) in results.items():
             scorer, field, value = place
             entry = as_entry(
                 Judged(
                     result,
-                    decisions.get(place),
-                    margin=self._margin(place)[0],
+                    decision,
+                    margin=self.rules.margin_of(*place)[0],
                     gated=self.rules.drop_of(*place) is not None,
                     missing=pairs.missing(scorer, masks.get((field, value))),
                     sides=(sides[0][scorer], sides[1][scorer]),
@@ -240,56 +235,11 @@ class _Comparing:
                     masks[field, values[code]] = codes == code
         return masks
 
-    def _found(
-        self, pairs: Pairs, scorers: Sequence[str], masks: Mapping[tuple[str, str], Mask]
-    ) -> tuple[dict[Place, PairedResult | str], dict[Place, Decision]]:
-        if self.stopped is None:
-            results = self._results(pairs, scorers, masks)
-            return results, self._decisions(results)
-        found = Settling(self.stopped, pairs, self.rules, self.level, self.described).results(scorers, masks)
-        decisions = {place: decision for place, (_, decision) in found.items() if decision is not None}
-        return {place: result for place, (result, _) in found.items()}, decisions
-
-    def _results(
-        self, pairs: Pairs, scorers: Sequence[str], masks: Mapping[tuple[str, str], Mask]
-    ) -> dict[Place, PairedResult | str]:
-        plain = [name for name in scorers if self.described[name]["kind"] != "mean"]
-        built = self.settings.scorers(plain)
-        for name, metric in built.items():
-            pairs.base.columns[name].value_samples(metric)
-        tests = len(scorers) * (1 + len(masks))
-        found: dict[Place, PairedResult | str] = {}
-        without = {name: _NOT_BUILT for name in plain if name not in built}
-        for part, only in (("", ""), None), *masks.items():
-            asked = []
-            for scorer in scorers:
-                about = self.described[scorer]
-                level = self._margin((scorer, *part))[1]
-                resamples = resamples_for(tests, level) if about["kind"] == "mean" else MANY if only is None else SOME
-                if scorer not in without:
-                    asked.append(Asked(scorer, about, Drawing(level, self.settings.seed, resamples)))
-            results = without | pairs.results(asked, only, metrics=built)
-            found |= {(scorer, *part): results[scorer] for scorer in scorers}
-        return found
-
-    def _margin(self, place: Place) -> tuple[float, float]:
-        margin, level = self.rules.drop_of(*place) or self.rules.drop_of(place[0]) or (0.0, None)
-        return margin, level or self.level
-
-    def _decisions(self, results: Mapping[Place, PairedResult | str]) -> dict[Place, Decision]:
-        """Judge what the gate judges together; and slices that it does not, together with everything."""
-        claims = {
-            place: Claim(result, bool(self.described[place[0]]["higher_is_better"]), self._margin(place)[0])
-            for place, result in results.items()
-            if isinstance(result, PairedResult) and self.described[place[0]]["higher_is_better"] is not None
-        }
-        gated = {place: claim for place, claim in claims.items() if self.rules.drop_of(*place) is not None}
-        whole = {place: claim for place, claim in claims.items() if not place[1]}
-        every = decide_all(_keyed(claims), how=self.adjust) if claims else {}
-        of_all = decide_all(_keyed(whole), how=self.adjust) if whole else {}
-        of_gate = decide_all(_keyed(gated), how=self.adjust) if gated else {}
-        together = {**every, **of_all, **of_gate}
-        return {place: together["\0".join(place)] for place in claims}
+    def _found(self, pairs: Pairs, scorers: Sequence[str], masks: Mapping[tuple[str, str], Mask]) -> Found:
+        if self.stopped is not None:
+            return Settling(self.stopped, pairs, self.rules, self.level, self.described).results(scorers, masks)
+        how = Testing(pairs, self.rules, self.settings, self.described, self.adjust, self.level)
+        return how.results(scorers, masks)
 
     def _gates(self) -> dict[str, gating.Entry]:
         latencies = latencies_of(self.candidate) if self.rules.gate.latency is not None else ()
@@ -322,10 +272,6 @@ class _Comparing:
                 if count
             },
         }
-
-
-def _keyed(claims: Mapping[Place, Claim]) -> dict[str, Claim]:
-    return {"\0".join(place): claim for place, claim in claims.items()}
 
 
 def _of_shared(run: ScoredRun, shared: Sequence[str], field: str) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from llmkit.config import EvalConfig
 from llmkit.errors import Problem
-from llmkit.flows.gating import Bound, Rules
+from llmkit.flows.rules import Bound, Rules
 from llmkit.stats import split_alpha
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from llmkit.datasets import field_getter, row_digest
 from llmkit.errors import DataError, Problem
-from llmkit.flows.gating import Bound
 from llmkit.flows.questions import Question, questions_of, unable
+from llmkit.flows.rules import Bound
 from llmkit.flows.scored_run import ScoredRun
 from llmkit.flows.setup import Setup
 from llmkit.flows.tally import Tally, slice_value

@@ -15,19 +15,17 @@ from typing import Any
 import numpy as np
 
 from llmkit.flows.conditions import Rows
-from llmkit.flows.gating import Rules
 from llmkit.flows.order import asking_order
 from llmkit.flows.pairs import Mask, Pairs
 from llmkit.flows.questions import questions_of
+from llmkit.flows.rules import Place, Rules
 from llmkit.flows.scored_run import Floats
 from llmkit.flows.summarise import SEQUENCE
+from llmkit.flows.tested import Found
 from llmkit.stats import ConfidenceSequence, settle_drop
 from llmkit.stats.paired import PairedResult
 from llmkit.stats.verdicts import Decision
 from llmkit.types import Estimate, Run
-
-Place = tuple[str, str, str]
-"""Scorer, field and value; field and value are empty for all rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +109,9 @@ class Settling:
             if one.drop
         }
 
-    def results(
-        self, scorers: Sequence[str], masks: Mapping[tuple[str, str], Mask]
-    ) -> dict[Place, tuple[PairedResult | str, Decision | None]]:
+    def results(self, scorers: Sequence[str], masks: Mapping[tuple[str, str], Mask]) -> Found:
         """Return for each scorer, over all rows and in each slice, what was found and the verdict."""
-        found: dict[Place, tuple[PairedResult | str, Decision | None]] = {}
+        found: Found = {}
         for scorer in scorers:
             span = self._span(scorer)
             for field, value in (("", ""), *masks):

@@ -16,7 +16,6 @@ from llmkit.engine import PriceBook, Settings
 from llmkit.errors import ConfigError, DataError, Problem, UsageError
 from llmkit.flows.ask_choices import ChoiceShots, choice_shots
 from llmkit.flows.fit import choice_problems, metric_problems, row_problems, target_problems
-from llmkit.flows.gating import Rules, rules_of
 from llmkit.flows.human_labels import labelled_judges
 from llmkit.flows.judging import Seat
 from llmkit.flows.labels import People
@@ -29,6 +28,7 @@ from llmkit.flows.members import (
 )
 from llmkit.flows.questions import sequential_problems
 from llmkit.flows.rag import rag_target
+from llmkit.flows.rules import Rules, rules_of
 from llmkit.flows.seating import check_judges, seated, self_judging
 from llmkit.flows.variants import Variants, build_variants, perturb_problems
 from llmkit.hashing import digest
