@@ -22,7 +22,7 @@ from llmkit.flows.rules import Place, Rules
 from llmkit.flows.scored_run import Floats
 from llmkit.flows.summarise import SEQUENCE
 from llmkit.flows.tested import Found
-from llmkit.stats import ConfidenceSequence, settle_drop
+from llmkit.stats import ConfidenceSequence, settle_drop, split_alpha
 from llmkit.stats.paired import PairedResult
 from llmkit.stats.verdicts import Decision
 from llmkit.types import Estimate, Run
@@ -68,7 +68,8 @@ class Stopped:
     def sentences(self) -> list[str]:
         """What is to be said of it beside a comparison."""
         return [
-            f"{told['not_asked']:,} of {told['rows']:,} rows were not asked in the {side}, as its gate was settled: "
+            f"{told['not_asked']:,} of {told['rows']:,} rows were not asked in the {side}"
+            f"{', as its gate was settled' if told['settled'] else ''}: "
             f"about {told['requests_saved']:,} requests were saved"
             for side, told in (("candidate", self.candidate), ("base", self.base))
             if told is not None and told["not_asked"]
@@ -102,6 +103,7 @@ class Settling:
     ) -> None:
         self._pairs, self._described, self._level = pairs, described, level
         digests = dict(zip(pairs.candidate.ids, pairs.candidate.digests, strict=True))
+        self._shown = 1, 1
         self._order = np.array(asking_order([digests[one] for one in pairs.ids], stopped.seed), dtype=np.int64)
         self._asked: dict[Place, tuple[float, float]] = {
             (one.bound.scorer, one.bound.field, one.bound.value): (one.alpha, one.bound.rule.max_drop or 0.0)
@@ -112,6 +114,7 @@ class Settling:
     def results(self, scorers: Sequence[str], masks: Mapping[tuple[str, str], Mask]) -> Found:
         """Return for each scorer, over all rows and in each slice, what was found and the verdict."""
         found: Found = {}
+        self._shown = len(scorers), len(scorers) * (1 + len(masks))
         for scorer in scorers:
             span = self._span(scorer)
             for field, value in (("", ""), *masks):
@@ -136,7 +139,8 @@ class Settling:
     ) -> tuple[PairedResult | str, Decision | None]:
         if not len(base):
             return "no sample has a score in both runs", None
-        alpha, margin = self._asked.get(place) or (1 - self._level, self._asked.get((place[0], "", ""), (0, 0.0))[1])
+        alone = split_alpha(1 - self._level, self._shown[bool(place[1])])  # of what the gate does not judge
+        alpha, margin = self._asked.get(place) or (alone, self._asked.get((place[0], "", ""), (0, 0.0))[1])
         better = self._described[place[0]]["higher_is_better"]
         change = candidate - base
         sequence = ConfidenceSequence(-span, span, alpha=alpha, at=(0.0, -margin, margin))

@@ -105,6 +105,9 @@ def _notes(one: Mapping[str, Any], entry: Mapping[str, Any]) -> list[str]:
     if one.get("n") is not None:
         sides = [f"{one[key]:,} {key}" for key in ("better", "worse") if one.get(key) is not None]
         notes.append(f"{', '.join(sides)} of {one['n']:,}" if sides else f"{one['n']:,} samples")
+    effect = one.get("effect")
+    if effect:
+        notes.append(f"{effect['method']} {effect['value']:.2f} ({effect['low']:.2f} to {effect['high']:.2f})")
     if one.get("margin"):
         notes.append(f"margin {number(one['margin'], entry)}")
     if one.get("mde") is not None and one.get("verdict") == "inconclusive":

@@ -9,6 +9,7 @@ from llmkit.report import svg
 from llmkit.report._ensemble import ensemble_tables
 from llmkit.report._kept_rows import Figures
 from llmkit.report._modes import modes_tables
+from llmkit.report._repeats import NOTE, repeats_tables
 from llmkit.report._robustness import robustness_tables
 from llmkit.report._words import arrow, interval, number, percent, plain, plural, trouble
 from llmkit.text.visible import visible
@@ -208,6 +209,9 @@ def details(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     modes = [_table(table) for table in modes_tables(summary)]
     if modes:
         found.append({"name": "Modes", "tables": modes, "notes": [], "confusion": None})
+    repeated = [_table(table) for table in repeats_tables(summary)]
+    if repeated:
+        found.append({"name": "Repeats", "tables": repeated, "notes": [NOTE], "confusion": None})
     combined = [_table(table) for table in ensemble_tables(summary)]
     if combined:
         told = [visible(note) for note in summary["ensemble"]["notes"]]

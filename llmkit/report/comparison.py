@@ -35,6 +35,9 @@ _MEANS = {
     "inconclusive": "the data cannot tell",
     "not_comparable": "the conditions of the two runs differ",
 }
+SEQUENCE = "confidence sequence"
+"""The method of an interval that allows for asking that stopped early."""
+
 _SMALL_P = 0.001
 _GATE_CODES = {3: "scores are missing, so the gate fails closed", 5: "the gate asks for certainty"}
 _TERMINAL_REASONS = 12
@@ -240,8 +243,13 @@ def _changed_one(one: str, lines: Sequence[str], texts: Mapping[str, str] | None
 
 
 def _made(comparison: Comparison) -> str:
-    adjusted = "unadjusted" if comparison.adjust == "none" else f"adjusted by {comparison.adjust}"
-    return f"\n<sub>Paired by row; p {adjusted}; level {comparison.level:g}; seed {comparison.seed}.</sub>\n"
+    shown = [found["difference"] for found in comparison.metrics.values() if found["difference"]]
+    if any(difference["method"] == SEQUENCE for difference in shown):
+        how = f"by row in the order of asking; confidence sequences, at level {comparison.level:g} together"
+    else:
+        adjusted = "unadjusted" if comparison.adjust == "none" else f"adjusted by {comparison.adjust}"
+        how = f"by row; p {adjusted}; level {comparison.level:g}"
+    return f"\n<sub>Paired {how}; seed {comparison.seed}.</sub>\n"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from llmkit.report._ensemble import ensemble_signatures, ensemble_tables
 from llmkit.report._modes import modes_tables
+from llmkit.report._repeats import NOTE, repeats_tables
 from llmkit.report._robustness import robustness_signatures, robustness_tables
 from llmkit.report._words import (
     arrow,
@@ -59,7 +60,7 @@ def markdown_report(run: Run, examples: Sequence[Mapping[str, str]] = ()) -> str
         lines += _details("Robustness", {"tables": robustness})
     for field, found in summary["slices"].items():
         lines += _slice(field, found, summary["scores"])
-    lines += _repeats(summary["scores"])
+    lines += _repeats(summary)
     for name, entry in summary["scores"].items():
         lines += _details(name, entry.get("details"))
     lines += _examples(examples)
@@ -94,23 +95,20 @@ def _slice(field: str, found: Mapping[str, Any], scores: Mapping[str, Any]) -> l
     return ["", f"## By {_cell(field)}", "", *_table(heads, rows), *more]
 
 
-def _repeats(scores: Mapping[str, Any]) -> list[str]:
-    """Return how much scores vary from repeat to repeat, and from sample to sample, as standard deviations."""
-    rows = []
-    for name, entry in scores.items():
-        variance = entry.get("variance")
-        if variance:
-            spreads = [number(variance[part] ** 0.5, entry) for part in ("between", "within")]
-            share = variance["reliability"]
-            rows.append([f"`{_code(name)}`", *spreads, "-" if share is None else percent(share)])
-    if not rows:
-        return []
-    heads = ["scorer", "spread between samples", "spread within a sample", "the samples' own"]
-    note = (
-        "Standard deviations: of samples' own means, and of the repeats of one sample around its mean. The last column"
-        " is the share of a single score's variance that is the sample's own: more repeats average out the rest."
-    )
-    return ["", "## Repeats", "", *_table(heads, rows), "", note]
+def _repeats(summary: Mapping[str, Any]) -> list[str]:
+    """Return how much scores vary from repeat to repeat, and from sample to sample."""
+    return [
+        line
+        for table in repeats_tables(summary)
+        for line in (
+            "",
+            "## Repeats",
+            "",
+            *_table(table["columns"], [[f"`{_code(row[0])}`", *row[1:]] for row in table["rows"]]),
+            "",
+            NOTE,
+        )
+    ]
 
 
 def _details(name: str, details: Mapping[str, Any] | None) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from llmkit.report._ensemble import ensemble_signatures, ensemble_tables
 from llmkit.report._modes import modes_tables
+from llmkit.report._repeats import repeats_tables
 from llmkit.report._robustness import robustness_signatures, robustness_tables
 from llmkit.report._words import arrow, heading, interval, number, percent, plain, spent, stopped, trouble, with_gates
 from llmkit.text.visible import visible
@@ -40,7 +41,7 @@ def print_report(run: Run, console: Console) -> None:
     for line in trouble(summary):
         console.print(Text(visible(f"! {line}"), style="yellow"))
     _print_ensemble(summary, console)
-    for grid in _details("", {"tables": robustness_tables(summary)}):
+    for grid in _details("", {"tables": [*robustness_tables(summary), *repeats_tables(summary)]}):
         console.print()
         print_grid(console, grid)
     for field, found in summary["slices"].items():

@@ -178,6 +178,19 @@ def test_a_drop_is_settled_against_a_baseline_and_again_by_compare(make: Make, t
         )
 
 
+def test_slices_that_nobody_gates_share_one_alpha(make: Make, tmp_path: Path) -> None:
+    base = make("base", rows(200), slices=["lang"])
+    worse = answers(tmp_path, "worse", lambda n: n % 2 == 0)
+    gate = {"sequential": True, "exact_match": {"max_drop": 0.05}}
+    chosen = {"baseline": base.path}
+    run = make("a", rows(200), chosen, target=worse, gate=gate, slices=["lang"], dataset="base.jsonl")
+    assert run.comparison is not None
+    levels = [part["exact_match"]["difference"]["level"] for part in run.comparison.slices["lang"].values()]
+    assert levels == pytest.approx([1 - 0.05 / 3] * 2)
+    assert run.comparison.metrics["exact_match"]["difference"]["level"] == pytest.approx(0.95)
+    assert "in the order of asking; confidence sequences, at level 0.95" in (tmp_path / "a/comparison.md").read_text()
+
+
 def test_a_drop_within_a_wide_margin_passes_early(make: Make, tmp_path: Path) -> None:
     base = make("base", rows(600))
     same = answers(tmp_path, "same", lambda n: n % 20 == 1)
