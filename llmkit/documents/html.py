@@ -39,9 +39,20 @@ _PROPERTIES = {
 def parse(text: str) -> Parsed:
     """Return the text of a page, its blocks, and what its head says: title, author, date, tags, lang."""
     reader = _Reader()
-    reader.feed(text)
+    reader.feed(_closable(text))
     reader.close()
     return reader.parsed()
+
+
+def _closable(text: str) -> str:
+    """Return the page with what no ``>`` closes any more as text.
+
+    The parser looks for the end of each tag anew, so a page of tags that never end would take the square of its length.
+    """
+    last = text.rfind("-->") + len("-->") if "-->" in text else 0
+    text = text[:last] + text[last:].replace("<!--", "&lt;!--")
+    last = text.rfind(">") + 1
+    return text[:last] + text[last:].replace("<", "&lt;")
 
 
 class _Reader(HTMLParser):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -101,20 +101,19 @@ def _parquet(path: Path) -> Iterator[Row]:
             for batch in file.iter_batches(batch_size=_BATCH):
                 for row in batch.to_pylist():
                     number += 1
-                    yield Row(number, {str(name): _plain(value) for name, value in row.items()})
+                    yield _typed_row(number, row)
     except (ArrowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(problems=[Problem(f"not a Parquet file that can be read: {reason}", file=str(path))]) from None
 
 
 def _hub(table: Table) -> Iterator[Row]:
-    found = _opened(table)
-    for number in range(len(found)):
-        yield _hub_row(found, number)
+    for number, row in enumerate(_opened(table), 1):
+        yield _typed_row(number, row)
 
 
-def _hub_row(found: Any, index: int) -> Row:
-    return Row(index + 1, {str(name): _plain(value) for name, value in found[index].items()})
+def _typed_row(number: int, row: Mapping[str, Any]) -> Row:
+    return Row(number, {str(name): _plain(value) for name, value in row.items()})
 
 
 @lru_cache(maxsize=4)
@@ -196,6 +195,6 @@ def row_at(table: Table, number: int) -> Row | None:
     """Return one row of a table; None where it has no such row any more. Each process has a reading of its own."""
     if table.kind == "hf":
         found = _opened(table)
-        return _hub_row(found, number - 1) if number <= len(found) else None
+        return _typed_row(number, found[number - 1]) if number <= len(found) else None
     stat = Path(table.place).stat()
     return _cursor(table, (stat.st_mtime_ns, stat.st_size)).at(number)

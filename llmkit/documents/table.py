@@ -54,8 +54,7 @@ class TableSource:
             if isinstance(row.value, str):
                 yield Found(self._spare(f"row {row.number}", taken), 0, 0, number=row.number, problem=row.value)
                 continue
-            content = canonical_json(row.value)
-            size = len(content.encode("utf-8", "surrogatepass"))
+            size = len(canonical_json(row.value).encode("utf-8", "surrogatepass"))
             path, problem = self._path(row), ""
             if path in taken:
                 problem = f"the id '{path}' is given twice; row {row.number} has it again"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 import zipfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmkit.documents import docx, html, markdown, pdf, plain, rst
+from llmkit.documents import LoadError, docx, html, markdown, open_source, pdf, plain, rst
 from llmkit.documents.decoding import DecodingError, decode
 from llmkit.documents.front_matter import split
 from llmkit.documents.loaders import parse_bytes, versions
@@ -198,12 +199,29 @@ def test_html_of_100_000_nested_tags() -> None:
     assert "deep" in parsed.text
 
 
+@pytest.mark.parametrize("mark", ["<!--", "<a ", "<a x=", "</", "<?", '<a href="', "<!", "# <a"])
+@pytest.mark.parametrize("end", ["", ">", "-->"])
+def test_html_tags_that_never_end_are_text(mark: str, end: str) -> None:
+    assert len(html.parse("<p>words</p>" + mark * 200_000 + end).text) >= len("words")
+
+
 def test_pdf_pages_and_properties() -> None:
     pytest.importorskip("pypdfium2", reason="the extra 'docs' is not installed")
     parsed = pdf.parse(making.pdf(["First page.", "", "Third page."]))
     assert parsed.text == "First page.\n\nThird page."
     assert parsed.pages == (0, 11, 13)
     assert parsed.values == {"title": "The paper", "author": "Bo", "date": "D:20210203040506Z", "pages": 3}
+
+
+def test_without_pdfium_a_pdf_is_a_failure_that_names_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    (tmp_path / "a.pdf").write_bytes(making.pdf(["x"]))
+    source = open_source({"source": {"root": "."}}, tmp_path)
+    (found,) = source.scan()
+    with pytest.raises(LoadError, match=r"pip install 'llmkit\[docs\]'"):
+        source.load(found)
 
 
 @pytest.mark.parametrize(
