@@ -13,7 +13,9 @@ from llmkit.flows.ensemble import each_target
 from llmkit.flows.eval import asker_of, tasks
 from llmkit.flows.judging import OPPONENT, Bench, Seat
 from llmkit.flows.options import Options, cache_path
+from llmkit.flows.rag import RagTarget
 from llmkit.flows.setup import Setup
+from llmkit.protocols import Provider
 from llmkit.store import ResponseCache
 from llmkit.types import Output, Request, Response, Sample
 
@@ -36,12 +38,19 @@ def plan_eval(setup: Setup, options: Options | None = None) -> Plan:
         plans = []
         if setup.target is not None and chosen.outputs is None:
             for one in each_target(setup):
-                lane = bench.lane(one.target, one.target_identity)
+                lane = bench.lane(*_asked(one))
                 plans.append(engine.plan(lane, _requests(one, engine, lane)))
         for seat in _asking(setup.seats):
             assert seat.model is not None
             plans.append(engine.plan(bench.lanes[seat.model.identity], _questions(setup, seat)))
         return reduce(_sum, plans, Plan(0, 0, 0, 0, 0, 0, 0.0))
+
+
+def _asked(setup: Setup) -> tuple[Provider, str]:
+    """Return who answers, and what makes it answer as it does; of an index with a model, the model."""
+    if isinstance(setup.target, RagTarget):
+        return setup.target.model_asked.provider, setup.target.model_asked.identity
+    return setup.target, setup.target_identity
 
 
 def _requests(setup: Setup, engine: Engine, lane: Lane) -> Iterator[Request]:

@@ -13,7 +13,7 @@ from llmkit.flows.answer import GENERATE
 from llmkit.flows.ask import unanswered, whole
 from llmkit.flows.opening import Opened, asked_model, open_to_search
 from llmkit.flows.passage_answers import fused, prior_of
-from llmkit.flows.routed import Asked, addressed
+from llmkit.flows.routed import Asked, addressed, addressee
 from llmkit.hashing import canonical_json
 from llmkit.prompts import Template, answer_text
 from llmkit.prompts.fence import fenced
@@ -159,7 +159,8 @@ class RagAsker:
         """Yield what is asked first of a sample, for a plan; later questions hang on answers that nobody knows yet."""
         dialogue = self.dialogue(sample, repeat)
         try:
-            yield from next(dialogue, [])
+            first = next(dialogue, [])
+            yield from (request for request in first if addressee(request) == GENERATE)
         finally:
             dialogue.close()
 

@@ -16,6 +16,7 @@ from llmkit.retrieval.boost import days, recency_boost
 from llmkit.retrieval.expand import hyde_vector, hypothetical_answers, other_wordings
 from llmkit.retrieval.filters import compile_filter
 from llmkit.retrieval.fuse import in_order, reciprocal_rank_fusion, weighted_fusion
+from llmkit.retrieval.index import Index
 from llmkit.retrieval.injection import Flag, suspicious
 from llmkit.retrieval.records import StoredChunk
 from llmkit.retrieval.rerank import passage_ratings, reranked
@@ -284,6 +285,11 @@ def joined(chunks: Sequence[StoredChunk]) -> str:
     return text
 
 
+def has_words(index: Index) -> bool:
+    """Return whether the index has a lexical leg."""
+    return (index.meta.config.get("lexical") or {}).get("tokenizer") != "none"
+
+
 def mode_of(settings: RetrieveConfig, legs: Legs) -> str:
     """Return the mode, ``auto`` resolved.
 
@@ -292,7 +298,7 @@ def mode_of(settings: RetrieveConfig, legs: Legs) -> str:
     """
     vectors = legs.index.meta.embed_fingerprint is not None
     if settings.mode == "auto":
-        return "hybrid" if vectors else "lexical"
+        return ("hybrid" if has_words(legs.index) else "dense") if vectors else "lexical"
     dense = settings.mode == "dense" or (settings.mode == "hybrid" and settings.weights.get("dense", 1.0) > 0)
     if dense and settings.mode == "hybrid" and settings.weights and "dense" not in settings.weights:
         dense = False

@@ -58,6 +58,22 @@ def test_without_legs_all_that_the_index_can_do_are_measured(tmp_path: Path) -> 
     assert list(report["legs"]) == ["lexical", "dense", "hybrid"]
 
 
+def test_a_leg_is_measured_without_the_settings_of_the_index_and_those_beside(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "docs" / f"{name}.md").write_text(f"# {name}\n\ncats eat fish {name}\n")
+    (tmp_path / "index.yaml").write_text(
+        json.dumps(
+            {"name": "x", "source": "docs", "store": str(tmp_path / "ix"), "retrieve": {"filter": "path = 'two.md'"}}
+        )
+    )
+    assert llmkit("index", "build", "index.yaml", folder=tmp_path).code == 0
+    rows = [{"id": "1", "query": "fish one", "qrels": {"one.md": 1}}]
+    report = evaluate_index(tmp_path / "ix", read_queries(write_rows(tmp_path / "q.jsonl", rows)))
+    found = {leg: one["metrics"]["recall_at@10"]["value"] for leg, one in report["legs"].items()}
+    assert found == {"lexical": 1, "configured": 0}
+
+
 def test_a_gate_holds_values_and_differences(tmp_path: Path) -> None:
     report = report_of(tmp_path)
     same = against(report, report)
@@ -221,6 +237,30 @@ def test_fts5_equals_bm25s_on_vaswani(shared_data: Path, tmp_path: Path) -> None
             best = sorted(scores.values(), reverse=True)[: len(ranking)]
             assert [score for _, score in ranking] == pytest.approx(best, rel=1e-4)
     assert compared > 9000
+
+
+@pytest.mark.slow
+def test_the_default_chunker_reaches_the_spans(shared_data: Path, tmp_path: Path) -> None:
+    import csv
+
+    (tmp_path / "docs").mkdir()
+    for path in (shared_data / "chunking_eval" / "corpora").iterdir():
+        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        (tmp_path / "docs" / path.name.removesuffix(".gz")).write_bytes(text)
+    (tmp_path / "index.yaml").write_text(json.dumps({"name": "x", "source": "docs", "store": str(tmp_path / "ix")}))
+    assert llmkit("index", "build", "index.yaml", folder=tmp_path).code == 0
+    rows = []
+    with gzip.open(shared_data / "chunking_eval" / "questions_df.csv.gz", "rt", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file)):
+            spans = [
+                {"path": f"{row['corpus_id']}.md", "start": one["start_index"], "end": one["end_index"]}
+                for one in json.loads(row["references"])
+            ]
+            rows.append({"id": str(number), "query": row["question"], "spans": spans})
+    report = evaluate_index(tmp_path / "ix", read_queries(write_rows(tmp_path / "q.jsonl", rows)), depth=200)
+    metrics = report["legs"]["lexical"]["metrics"]
+    assert metrics["span_recall@1000"]["n"] == 472
+    assert metrics["span_recall@1000"]["value"] > 0.78
 
 
 @pytest.mark.slow

@@ -88,6 +88,8 @@ def test_an_interrupted_run_asks_nothing_twice_and_a_dry_run_asks_nothing(tmp_pa
         first = len(server.requests())
         assert run(tmp_path, "--overwrite").code == 0
         assert len(server.requests()) == first, "the second run is answered from the cache"
+        replanned = run(tmp_path, "--dry-run").json
+        assert (planned.json["requests"], replanned["requests"], replanned["cached"]) == (6, 0, 6)
     assert first == 6
 
 

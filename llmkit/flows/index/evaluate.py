@@ -13,8 +13,9 @@ from llmkit import registry
 from llmkit.errors import UsageError
 from llmkit.flows.index.queries import QRELS, spans_of
 from llmkit.flows.index.status import index_status
-from llmkit.flows.opening import CACHE_PATH, Opened, open_to_search
+from llmkit.flows.opening import CACHE_PATH, Opened, open_to_search, retrieve_settings
 from llmkit.flows.routed import held
+from llmkit.flows.search import has_words
 from llmkit.retrieval.records import StoredChunk
 from llmkit.retrieval.span_recall import span_score, within_budget
 from llmkit.stats import paired_difference
@@ -24,6 +25,13 @@ from llmkit.types import Output, Passage, Sample, Skipped
 
 BY_DOCUMENT = ("ndcg@10", "mrr", "map", "recall_at@1", "recall_at@5", "recall_at@10", "recall_at@100", "hit_rate@10")
 BY_ANSWER = ("success@1", "success@5", "success@10", "success@20", "success@100")
+_PLAIN: Mapping[str, Any] = {
+    **dict.fromkeys(("boost", "rerank", "diversity", "transform", "filter")),
+    "weights": {},
+    "one_per_document": False,
+}
+"""What a leg is measured without, whatever the index's settings are."""
+
 BUDGETS = (500, 1000, 2000)
 _MOST_CHUNKS = 200
 """Of so many chunks the first ones fill the greatest budget."""
@@ -70,14 +78,14 @@ def evaluate_index(
     """
     metrics = _metrics(queries)
     reports: dict[str, LegReport] = {}
-    with open_to_search(named, {"mode": "lexical"} if not legs else {}, embedder=embedder) as opened:
+    with open_to_search(named, {**_PLAIN, "mode": "lexical"}) as opened:
         chosen = tuple(legs) or _legs_of(opened)
         folder = opened.index.folder
         coverage = _coverage(opened, queries)
     for leg in chosen:
         keys = {**(settings or {}), "k": depth, "candidates": depth}
         if leg != "configured":
-            keys |= {"mode": leg}
+            keys = {**_PLAIN, **keys, "mode": leg}
         with open_to_search(folder, keys, embedder=embedder) as opened:
             reports[leg] = _of_leg(opened, queries, metrics, None if tell is None else partial(tell, leg))
     status = index_status(folder)
@@ -93,13 +101,17 @@ def evaluate_index(
 
 
 def _legs_of(opened: Opened) -> tuple[str, ...]:
-    vectors = opened.index.meta.embed_fingerprint is not None
-    lexical = (opened.index.meta.config.get("lexical") or {}).get("tokenizer") != "none"
-    return (
-        *(("lexical",) if lexical else ()),
-        *(("dense",) if vectors else ()),
-        *(("hybrid",) if vectors and lexical else ()),
-    )
+    """Return every leg that the index can do, and its own settings where they add to one."""
+    kept = opened.index.meta.config.get("retrieve") or {}
+    vectors, words = opened.index.meta.embed_fingerprint is not None, has_words(opened.index)
+    wanted = {"lexical": words, "dense": vectors, "hybrid": vectors and words, "configured": _adds(kept)}
+    return tuple(leg for leg, there in wanted.items() if there)
+
+
+def _adds(kept: Mapping[str, Any]) -> bool:
+    """Return whether settings do more than a plain leg does."""
+    own = retrieve_settings(kept, None).model_dump()
+    return any(own[name] != value for name, value in _PLAIN.items())
 
 
 def _metrics(queries: Sequence[Sample]) -> dict[str, Any]:
