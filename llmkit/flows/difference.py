@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from llmkit.flows.summarise import RESAMPLES, Design, table_of, value_many
+from llmkit.flows.summarise import RESAMPLES, Design, allowing, table_of, value_many
 from llmkit.flows.tally import Tally
 from llmkit.stats import PairedResult, paired_difference, paired_rows, paired_totals
 from llmkit.types import Estimate
@@ -17,10 +17,10 @@ def difference(ours: Tally, theirs: Tally, design: Design) -> Estimate | None:
     """Return our corpus value less theirs, over the rows that both have scored; None where there is no such value.
 
     The interval is that of the difference row by row; see `llmkit.stats.paired_difference`, `paired_totals` and
-    `paired_rows`.
+    `paired_rows`. There is none where asking stopped early.
     """
     found = _compared(ours, theirs, design)
-    return None if found is None else found.difference
+    return None if found is None else allowing(found.difference, design)
 
 
 def _compared(ours: Tally, theirs: Tally, design: Design) -> PairedResult | None:

@@ -196,15 +196,15 @@ def estimate(tally: Tally, design: Design, chosen: Any = None) -> Estimate | Non
             clusters=together,
             level=design.level,
         )
-        return None if np.isnan(found.value) else _allowing(found, design)
+        return None if np.isnan(found.value) else allowing(found, design)
     of_rows = bootstrap_rows(
         table_of(tally, chosen), metric, resamples=resamples, seed=design.seed, clusters=together, level=design.level
     )
-    return None if of_rows is None else _allowing(of_rows, design)
+    return None if of_rows is None else allowing(of_rows, design)
 
 
-def _allowing(found: Estimate, design: Design) -> Estimate:
-    """Return an estimate without its interval where asking stopped early: the bootstrap's does not allow for that."""
+def allowing(found: Estimate, design: Design) -> Estimate:
+    """Return an estimate, without its interval where asking stopped early: such an interval does not allow for that."""
     return found if design.order is None else replace(found, low=None, high=None, method=STOPPED)
 
 

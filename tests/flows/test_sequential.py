@@ -9,19 +9,23 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
-from llmkit import Options, run_eval
+from llmkit import Options, registry, run_eval
 from llmkit.config.gate import Gate
 from llmkit.errors import ConfigError, DataError, NotComparableError
 from llmkit.flows.compare import compare_runs
+from llmkit.flows.difference import difference
 from llmkit.flows.gating import exit_code
 from llmkit.flows.options import Warned
 from llmkit.flows.order import asking_order
+from llmkit.flows.summarise import Design
+from llmkit.flows.tally import Tally
 from llmkit.report.limitations import limitations
 from llmkit.stats import ConfidenceSequence
 from llmkit.store import write_baseline
-from llmkit.types import Run
+from llmkit.types import Output, Run, Sample
 from tests.cli.command import Done, finish, llmkit, read_rows, results, served, start, until, write_config, write_rows
 from tests.fakeserver import Behaviour, FakeServer
 
@@ -463,3 +467,26 @@ def test_judges_are_not_asked_about_rows_that_nobody_needs(server: FakeServer, t
     assert done.json["gate"]["fine min"]["pass"]
     dry = llmkit("eval", "c.yaml", "--dry-run", folder=tmp_path)
     assert "600, asked 1 time(s) each; fewer where the gate is settled sooner" in dry.out
+
+
+def test_a_limit_on_the_rows_is_the_whole_set(make: Make) -> None:
+    gate = {"sequential": True, "exact_match": {"min": 0.8}}
+    run = make("a", rows(300), gate=gate, dataset={"path": "a.jsonl", "limit": 50})
+    assert run.summary["sequential"]["rows"] == 50
+    assert run.summary["sequential"]["asked"] <= 50
+    assert run.summary["sequential"]["questions"]["exact_match value"]["settled"]
+
+
+def test_a_difference_that_stands_in_the_summary_has_no_interval_that_forgets_the_stopping() -> None:
+    metric = registry.build("metrics", "exact_match").plugin
+    ours, theirs = Tally("exact_match", metric), Tally("exact_match", metric)
+    for n in range(30):
+        sample = Sample(str(n), references=("a",))
+        ours.add(n, sample, Output(str(n), "a" if n % 3 else "b"))
+        theirs.add(n, sample, Output(str(n), "a" if n % 2 else "b"))
+    whole = difference(ours, theirs, Design())
+    stopped = difference(ours, theirs, Design(order=np.arange(30)))
+    assert whole is not None
+    assert stopped is not None
+    assert whole.low is not None
+    assert (stopped.value, stopped.low, stopped.method) == (whole.value, None, "no interval, asking stopped early")
