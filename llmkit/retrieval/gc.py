@@ -18,8 +18,10 @@ def dead_share(store: IndexStore) -> float:
     rows = store.rows("SELECT rows FROM epochs WHERE epoch = ?", (epoch,))
     if not rows or not rows[0][0]:
         return 0.0
-    live = store.rows("SELECT count(DISTINCT key) FROM chunks")[0][0]
-    return float(1 - live / rows[0][0])
+    import numpy as np
+
+    places = np.frombuffer(store.value("places") or b"", dtype="<i4")
+    return float(1 - len(np.unique(places[places >= 0])) / rows[0][0])
 
 
 def collect(store: IndexStore) -> int:

@@ -24,6 +24,7 @@ BENCHMARKS = {
     "bench_corrected.py": ["--quick"],
     "bench_engine.py": ["--quick", "--no-peers"],
     "bench_index.py": ["--quick", "--no-peers"],
+    "bench_index_scale.py": ["--quick"],
     "bench_judges.py": ["--quick", "--no-peers"],
     "bench_memory.py": ["--quick"],
     "bench_moverscore.py": ["--quick"],

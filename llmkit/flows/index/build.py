@@ -67,7 +67,11 @@ def _build(store: IndexStore, parts: Parts, options: BuildOptions, began: float,
     if rekeyed:
         store.rekey(parts.embed_fingerprint, plan.removed, title_prefix=parts.title_prefix)
     done = Embedded()
-    if parts.embedder is not None:
+    if parts.embedder is not None and parts.shards == "ray":
+        from llmkit.flows.index.sharded import embed_over_ray
+
+        done = embed_over_ray(store, parts, options)
+    elif parts.embedder is not None:
         done = embed_missing(store, parts.embedder, options, title_prefix=parts.title_prefix)
     options.tell(Step("publishing", 0, 0))
     counts = plan.counts() | {"embedded": done.texts, "embed_ms": int(done.seconds * 1000)}

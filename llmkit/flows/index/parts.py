@@ -71,6 +71,7 @@ class Parts:
         config_file: The file that it was read from.
         source_words: The source, as a sentence names it.
         shards: Who embeds: ``local``, or ``ray`` over its workers.
+        base: Folder that relative paths of the config start from.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Parts:
     config_file: str = ""
     source_words: str = "the source"
     shards: str = "local"
+    base: Path = Path()
 
     @property
     def chunk_fingerprint(self) -> str:

@@ -52,6 +52,7 @@ def prepared(config: IndexConfig) -> Iterator[Parts]:
             config_file=str(Path(config.file).absolute()) if config.file else "",
             source_words=_words(config),
             shards=config.engine.run,
+            base=config.base,
         )
 
 
