@@ -48,7 +48,8 @@ are; the perturbed ones get a table of their own, and stand in `outputs.jsonl` a
   that has no better direction it is original less perturbed.
 - **worst**: the mean of each row's worst score, its own included (the greatest where lower is better). The more perturbations, the lower it
   is by chance alone, so compare it only between runs with the same ones. Metrics of the whole set, such as BLEU or F1, have none.
-- **changed**: how many rows differ. A perturbed answer that failed is counted and has no score; its row has no worst case.
+- **changed**: how many rows differ. A perturbed answer that failed is counted and has no score; its row has no worst case. What is left may be the
+  easier rows, so the drop beside **worst** is taken over the same rows as they are, and is never below 0.
 
 The target does not learn that a row is perturbed: it sees the row's own id, and the same worked examples. A judge reads the question in the row's
 own words, so that it does not stumble itself. Perturbations of *robustness* change the

@@ -1,7 +1,10 @@
 """What rewording the rows costs: original, perturbed and worst scores, and the drop with its interval.
 
 Every perturbed row is paired with the row it was made of. A row that a perturbation left as it was counts with the
-row's own score, as in HELM (Liang et al. 2022, arXiv 2211.09110); one whose answer failed counts for nothing.
+row's own score, as in HELM (Liang et al. 2022, arXiv 2211.09110); one whose answer failed counts for nothing: it is
+left out of the perturbed value, the drop and the worst case, and counted. As the rows that are left may be the easier
+ones, each drop is taken over the same rows on both sides, that of the worst case too. ``n`` counts rows, however often
+each was asked.
 """
 
 from __future__ import annotations
@@ -96,7 +99,8 @@ class Robustness:
             for name, found in self.reworded.items()
         }
         return {
-            "original": {key: entry[key] for key in ("value", "low", "high", "n", "method")},
+            "original": {key: entry[key] for key in ("value", "low", "high", "method")}
+            | {"n": self._n(sides.original)},
             "perturbed": {name: shown(self._value(name, tally)) for name, tally in whole.items()},
             "drop": {name: shown(self._drop(name, sides.original, tally)) for name, tally in whole.items()},
             "unscored": {
@@ -104,6 +108,12 @@ class Robustness:
             },
             **self._worst_cases(sides.original, whole),
         }
+
+    def _n(self, tally: Tally) -> int:
+        """Return what an estimate of the tally counts: rows for a mean, else outputs."""
+        if tally.over_repeats or tally.metric.kind != "mean":
+            return tally.ok
+        return len(np.unique(np.frombuffer(tally.rows, dtype=np.uint32) // self.repeats))
 
     def _value(self, name: str, tally: Tally) -> Estimate | None:
         if not (self.reworded[name].numbers and tally.ok):
@@ -123,33 +133,45 @@ class Robustness:
         Metrics whose value is not the mean of rows' scores have none, and those without a better direction.
         """
         if original.metric.kind != "mean" or original.metric.higher_is_better is None:
-            return {"worst": None, "no_worst": 0}
+            return {"worst": None, "worst_drop": None, "no_worst": 0}
         count = self.rows + sum(len(found.numbers) for found in self.reworded.values())
         scores = {name: _by_sample(tally, self.repeats, count) for name, tally in {"": original, **whole}.items()}
-        found, lost = self._worst(original, scores)
+        worst, drop, lost = self._worst(original, scores)
+        found: dict[str, Any] = {"worst": shown(worst), "worst_drop": shown(drop), "no_worst": lost}
         groups = {name: one.group for name, one in self.perturbations.items()}
         both = sorted(set(groups.values()))
         if len(both) == 1:
-            return {"worst": shown(found), "no_worst": lost}
-        of_group = {}
+            return found
+        found |= {"worst_of": {}, "worst_drop_of": {}}
         for group in both:
             chosen = {name: values for name, values in scores.items() if groups.get(name, group) == group}
-            of_group[group] = shown(self._worst(original, chosen)[0])
-        return {"worst": shown(found), "worst_of": of_group, "no_worst": lost}
+            worst, drop, _ = self._worst(original, chosen)
+            found["worst_of"][group], found["worst_drop_of"][group] = shown(worst), shown(drop)
+        return found
 
-    def _worst(self, original: Tally, scores: Mapping[str, Any]) -> tuple[Estimate | None, int]:
-        """Return the mean of the rows' worst scores, and how many scored rows have none: a version has no score."""
+    def _worst(self, original: Tally, scores: Mapping[str, Any]) -> tuple[Estimate | None, Estimate | None, int]:
+        """Return the mean of the rows' worst scores, its distance from the same rows' own, and how many rows have none.
+
+        A row has none where it is scored itself, and one of its versions is not.
+        """
         metric = original.metric
         sides = np.stack(list(scores.values()))
         numbers = np.flatnonzero(~np.isnan(sides).any(axis=0))
         lost = int((~np.isnan(scores[""])).sum()) - len(numbers)
         if not len(numbers):
-            return None, lost
+            return None, None, lost
         values = (sides.min if metric.higher_is_better else sides.max)(axis=0)[numbers]
+        drops = np.abs(scores[""][numbers] - values)  # never below 0: the row as it is is one of its versions
         clusters = None if self.design.clusters is None else self.design.clusters[numbers * self.repeats]
         binary = metric.binary and (self.repeats == 1 or original.over_repeats)
         bounds = getattr(metric, "bounds", None)
-        return mean_estimate(values, binary=binary, clusters=clusters, level=self.design.level, bounds=bounds), lost
+        how: dict[str, Any] = {"clusters": clusters, "level": self.design.level}
+        span = None if bounds is None else (0.0, bounds[1] - bounds[0])
+        return (
+            mean_estimate(values, binary=binary, bounds=bounds, **how),
+            mean_estimate(drops, binary=binary, bounds=span, **how),
+            lost,
+        )
 
 
 def _tried(make: Callable[[], Estimate | None]) -> Estimate | None:

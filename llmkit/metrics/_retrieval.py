@@ -1,8 +1,10 @@
 """A ranking beside its judgments: what the retrieval metrics share.
 
 The order is trec_eval's. Results count in the order given, best first; where results that stand side by side have the
-same score, the greater document id comes first, so that a number never hangs on the order of a tie. A ranking whose
-scores are all 0 has none, and stays as it is. A document that is found twice counts where it stands first.
+same score, the greater document id comes first, so that a number never hangs on the order of a tie. Same means equal to
+the last digit; a TREC run and a mapping of scores, which have no order of their own, arrive here ordered in trec_eval's
+single precision. A ranking whose scores are all 0 has none, and stays as it is. A document that is found twice counts
+where it stands first.
 
 A question without results counts 0, as in ``trec_eval -c``. A question without a relevant document is skipped, since no
 ranking could do better than another; trec_eval counts it 0.

@@ -26,8 +26,8 @@ class SelfCheck(OverRepeats):
     higher_is_better: ClassVar[bool | None] = False
 
     @abstractmethod
-    def inconsistencies(self, groups: Sequence[Checked]) -> Sequence[Sequence[float]]:
-        """Return for each group the inconsistency of each sentence; the value is their mean."""
+    def inconsistencies(self, groups: Sequence[Checked]) -> Sequence[Sequence[float] | Skipped]:
+        """Return for each group the inconsistency of each sentence, or why there is none; the value is their mean."""
 
     def stats_over(self, sample: Sample, outputs: Sequence[Output]) -> tuple[float, ...] | Skipped:
         """Return the inconsistency of the first answer; skipped where it is empty or stands alone."""
@@ -39,7 +39,11 @@ class SelfCheck(OverRepeats):
         """Return the inconsistency of each sample's first answer."""
         read = [_read(outputs) for _, outputs in groups]
         found = iter(self.inconsistencies([group for group in read if not isinstance(group, Skipped)]))
-        return [group if isinstance(group, Skipped) else (fmean(next(found)), len(group[1])) for group in read]
+        return [group if isinstance(group, Skipped) else _mean(next(found), len(group[1])) for group in read]
+
+
+def _mean(sentences: Sequence[float] | Skipped, others: int) -> tuple[float, ...] | Skipped:
+    return sentences if isinstance(sentences, Skipped) else (fmean(sentences), others)
 
 
 def _read(outputs: Sequence[Output]) -> Checked | Skipped:

@@ -12,6 +12,7 @@ from llmkit.errors import ConfigError, MissingExtraError, Problem
 from llmkit.metrics._selfcheck import Checked, SelfCheck
 from llmkit.registry import metric
 
+_HINT = "it needs entailment and contradiction; where its labels have no names: labels: [entailment, contradiction]"
 _PAIRS = 16
 _WORDS = ("entail", "contradict")
 _PAPERS = "potsawee/deberta-v3-large-mnli"
@@ -40,11 +41,14 @@ class SelfcheckNli(SelfCheck):
     Attributes:
         model: A classifier with the labels entailment and contradiction: its name on the Hugging Face hub.
         folder: A folder with one, relative to the config; in place of ``model``.
+        labels: What the model's outputs are, in their order, where its config does not name them: ``[entailment,
+            neutral, contradiction]``.
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda``...
     """
 
     model: str = _PAPERS
     folder: Path | None = None
+    labels: tuple[str, ...] = ()
     device: str = field(default="auto", metadata={"identity": False, "signature": False})
 
     bounds = (0.0, 1.0)
@@ -94,14 +98,18 @@ class SelfcheckNli(SelfCheck):
                 problem = Problem(f"the model '{named}' cannot be loaded: {' '.join(str(error).split())}")
                 raise ConfigError(problems=[problem]) from error
             device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
-            labels = {int(place): str(label).casefold() for place, label in model.config.id2label.items()}
+            named_labels = dict(enumerate(self.labels)) or model.config.id2label
+            labels = {int(place): str(label).casefold() for place, label in named_labels.items()}
+            if len(labels) != int(model.config.num_labels):
+                message = f"labels names {len(labels)} outputs, and the model '{named}' has {model.config.num_labels}"
+                raise ConfigError(problems=[Problem(message, key="labels")])
             places = [next((p for p, label in labels.items() if word in label), -1) for word in _WORDS]
             if -1 in places and named == _PAPERS and len(labels) == 2:  # noqa: PLR2004 - its labels have no names
                 places = [0, 1]
             if -1 in places:
                 shown = ", ".join(labels.values())
                 message = f"the model '{named}' is no inference model: its labels are {shown}"
-                raise ConfigError(problems=[Problem(message, hint="it needs entailment and contradiction")])
+                raise ConfigError(problems=[Problem(message, hint=_HINT)])
             self._loaded.extend((tokenizer, model.to(device).eval(), places))
         tokenizer, model, places = self._loaded
         return tokenizer, model, places

@@ -26,7 +26,9 @@ class Rankings:
     A TREC run holds ``query Q0 document rank score name`` on each line; its order is that of the scores, equal ones
     by document id, descending, as trec_eval reads it, in single precision: 100.000002 and 100.000001 are equal. In
     JSONL a row holds a ranking: a list of document ids or of objects with ``id``, ``text`` and ``score``, best first,
-    or a mapping from ids to scores, which is ordered in the same way. The answer's text is empty.
+    or a mapping from ids to scores, which is ordered in the same way. A list stands as it is: whoever ranked it saw all
+    digits, so only neighbours whose scores are equal to the last digit tie (and then go by id, descending). The
+    answer's text is empty.
 
     Attributes:
         path: The file with the rankings (.gz too); without it they stand in the eval row.

@@ -32,9 +32,13 @@ def _of(name: str, entry: Mapping[str, Any], scores: Mapping[str, Any], found: M
             ]
         )
     if scores["worst"] is not None:
-        by_group = {f"worst of {group}": one for group, one in scores.get("worst_of", {}).items()}
-        for label, worst in {**by_group, "worst of all": scores["worst"]}.items():
-            rows.append([label, number(worst["value"], entry), "", "", f"{worst['n']:,} rows"])
+        worst = {f"worst of {group}": one for group, one in scores.get("worst_of", {}).items()}
+        drops = {f"worst of {group}": one for group, one in scores.get("worst_drop_of", {}).items()}
+        worst["worst of all"], drops["worst of all"] = scores["worst"], scores.get("worst_drop") or {}
+        for label, one in worst.items():
+            drop = drops.get(label) or {"value": None, "low": None, "high": None}
+            shown = [number(drop["value"], entry), interval(drop, entry)] if drop["value"] is not None else ["", ""]
+            rows.append([label, number(one["value"], entry), *shown, f"{one['n']:,} rows"])
     return {"title": f"{name} {arrow(entry)}".strip(), "columns": list(_COLUMNS), "rows": rows}
 
 

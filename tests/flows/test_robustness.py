@@ -111,6 +111,7 @@ def test_a_perturbed_answer_that_failed_is_counted_and_has_no_score_and_no_worst
     assert scores["unscored"] == {"lowercase": 1, "names": 0}
     assert scores["perturbed"]["lowercase"]["n"] == scores["drop"]["lowercase"]["n"] == scores["worst"]["n"] == 10
     assert (scores["worst"]["value"], scores["no_worst"]) == (0.3, 1)
+    assert (scores["worst_drop"]["value"], scores["worst_drop"]["n"], scores["original"]["n"]) == (0.7, 10, 11)
     assert scores["drop"]["names"]["value"] is None  # it changed no row
     summary = run.summary
     assert (summary["coverage"], summary["outputs"]["error"], summary["gate"]["coverage"]["pass"]) == (1.0, 0, True)
@@ -119,6 +120,26 @@ def test_a_perturbed_answer_that_failed_is_counted_and_has_no_score_and_no_worst
     assert "names changed no row, so nothing was learnt from it" in page
     assert "1 row has no worst exact_match: a perturbed answer got no score" in page
     assert "| lowercase | 0.300 | 0.700 |" in page
+
+
+def test_failed_answers_make_no_worst_case_look_better(tmp_path: Path) -> None:
+    bot = """
+def answer(text):
+    if text.startswith("hard"):
+        raise ValueError("no capitals")
+    return "right" if "easy" in text.lower() else "wrong"
+"""
+    rows = [{"id": f"e{n}", "input": f"Easy question {n}", "references": ["right"]} for n in range(4)]
+    rows += [{"id": f"h{n}", "input": f"Hard question {n}", "references": ["right"]} for n in range(6)]
+    run = evaluated(tmp_path, "[lowercase]", rows=rows, bot=bot)
+    scores = run.summary["robustness"]["scores"]["exact_match"]
+    assert scores["original"]["value"] == 0.4
+    # The six rows that are left out are the hard ones: what is left looks better, and its drop says that it is not.
+    assert (scores["worst"]["value"], scores["worst"]["n"], scores["no_worst"]) == (1.0, 4, 6)
+    assert scores["worst_drop"]["value"] == scores["drop"]["lowercase"]["value"] == 0.0
+    page = markdown_report(run)
+    assert "| worst of all | 1.000 | 0.000 |" in page
+    assert "6 rows have no worst exact_match: a perturbed answer got no score" in page
 
 
 def test_what_is_drawn_depends_on_the_row_and_not_on_its_neighbours(tmp_path: Path) -> None:
@@ -151,6 +172,8 @@ def test_repeats_are_averaged_before_rows_are_paired(tmp_path: Path) -> None:
     assert (exact["original"]["value"], exact["perturbed"]["lowercase"]["value"]) == (0.5, 0.15)
     assert (exact["drop"]["lowercase"]["value"], exact["drop"]["lowercase"]["n"]) == (0.35, 10)
     assert (exact["worst"]["value"], exact["worst"]["n"]) == (0.15, 10)
+    assert (exact["worst_drop"]["value"], exact["original"]["n"]) == (0.35, 10)
+    assert exact["perturbed"]["lowercase"]["n"] == 10
     passed = found["pass_at@2"]
     assert (passed["original"]["value"], passed["perturbed"]["lowercase"]["value"]) == (1.0, 0.3)
     assert passed["unscored"] == {"lowercase": 0}

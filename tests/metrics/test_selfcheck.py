@@ -93,6 +93,16 @@ def test_empties_are_skipped_with_a_reason(metric: Any) -> None:
     assert metric.min_repeats == 2
 
 
+def test_sentences_without_a_likeness_are_left_out_and_not_unlike() -> None:
+    numbers = SelfcheckBertscore(of="number_match")  # an answer without a number cannot be compared
+    assert value(numbers, "It is 4. It is nice.", "It is 4.", "No idea.") == value(
+        numbers, "It is 4. Nice.", "It is 4."
+    )
+    nothing = value(numbers, "It is 4.", "No idea.", "None.")
+    assert isinstance(nothing, Skipped)
+    assert nothing.reason.startswith("no sentence can be compared with another answer's: ")
+
+
 def test_an_inner_metric_that_does_not_compare_sentences_is_refused() -> None:
     for of in ("bleu", "majority"):
         with pytest.raises(ConfigError, match="two sentences"):
@@ -171,3 +181,7 @@ def test_a_model_without_the_labels_is_refused(nli: Path, tmp_path: Path) -> Non
         value(SelfcheckNli(folder=folder), "a b.", "c d.")
     with pytest.raises(ConfigError, match="cannot be loaded"):
         value(SelfcheckNli(folder=tmp_path / "none"), "a b.", "c d.")
+    told = SelfcheckNli(folder=folder, labels=("contradiction", "neutral", "entailment"))
+    assert value(told, "a b.", "c d.") == value(SelfcheckNli(folder=nli), "a b.", "c d.")
+    with pytest.raises(ConfigError, match="labels names 2 outputs"):
+        value(SelfcheckNli(folder=folder, labels=("entailment", "contradiction")), "a b.", "c d.")

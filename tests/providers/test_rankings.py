@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from llmkit import registry
 from llmkit.errors import ConfigError, DataError, PermanentError
+from llmkit.metrics._retrieval import ordered
 from llmkit.providers.rankings import Rankings
-from llmkit.types import Request
+from llmkit.types import Passage, Request
 
 RUN = "q1 Q0 b 1 1.0 name\nq2 Q0 x 1 3 name\nq1 Q0 a 2 1.0 name\nq1\tQ0\tc\t9\t2.5\tname and more\n"
 
@@ -190,3 +191,15 @@ def test_the_path_alone_is_enough(tmp_path: Path) -> None:
     assert isinstance(built.plugin, Rankings)
     assert built.plugin.files == (tmp_path / "run.txt",)
     assert built.name == "rankings(path='run.txt')"
+
+
+def test_a_list_keeps_its_own_order_of_scores_that_differ_in_the_last_digits(tmp_path: Path) -> None:
+    passages: list[dict[str, Any]] = [
+        {"id": "a", "score": 100.000002},
+        {"id": "b", "score": 100.000001},
+        {"id": "c", "score": 100.000001},
+    ]
+    path = written(tmp_path, json.dumps({"id": "q", "retrieved": passages}), "run.jsonl")
+    assert [name for name, _ in ranking(Rankings(path), id="q")] == ["a", "b", "c"]
+    found = [Passage(str(one["id"]), "", score=float(one["score"])) for one in passages]
+    assert [one.id for one in ordered(found)] == ["a", "c", "b"]  # by id, descending, only where they are equal
