@@ -248,7 +248,7 @@ def _show_forecast(planned: Forecast, output_format: Format) -> None:
 
     counts = planned.counts
     did = ", ".join(f"{counts[name]:,} {name}" for name in counts if counts[name] and name != "unchanged")
-    cost = "nothing or unknown" if planned.cost is None else f"about ${planned.cost:.4f}"
+    cost = "unknown: the model has no price" if planned.cost is None else f"about ${planned.cost:.4f}"
     time = "unknown before the first build" if planned.seconds is None else f"about {planned.seconds:,.0f} s"
     lines = [
         f"documents  {did or 'nothing changed'}; {counts['unchanged']:,} unchanged",

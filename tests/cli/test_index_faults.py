@@ -118,3 +118,17 @@ def test_a_search_by_another_embedder_is_an_error(tmp_path: Path) -> None:
         wrong = llmkit("index", "verify", "c.yaml", folder=tmp_path)
         assert wrong.code == 3
         assert "the config's embedder is not the one that made the vectors" in wrong.out
+
+
+def test_a_dry_run_asks_nobody_and_tells_the_price(tmp_path: Path) -> None:
+    folder_of(tmp_path, 5)
+    (tmp_path / "prices.json").write_text(json.dumps({"fake": {"input": 100.0, "output": 0.0}}))
+    with FakeServer(Behaviour()) as server:
+        config(tmp_path, server)
+        assert build(tmp_path, "--dry-run").json["cost"] is None
+        config(tmp_path, server, prices="prices.json")
+        planned = build(tmp_path, "--dry-run").json
+        assert server.requests() == []
+    assert planned["tokens"] > 0
+    assert planned["cost"] == pytest.approx(planned["tokens"] * 100 / 1e6)
+    assert not (tmp_path / "store").exists()

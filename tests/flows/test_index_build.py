@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from llmkit import registry
 from llmkit.errors import InfrastructureError, Interrupted
 from llmkit.flows.index.build import build_index
 from llmkit.flows.index.options import BuildOptions, Notice
@@ -365,3 +367,41 @@ def test_other_processes_read_as_this_one_does(docs: Folder, tmp_path: Path) -> 
     other = replace(docs.parts(), folder=tmp_path / "other")
     build_index(other, BuildOptions(processes=2))
     assert content(tmp_path / "other") == content(docs.folder)
+
+
+def test_many_warnings_about_documents_are_summed_up(docs: Folder) -> None:
+    class Warning_(TextFolder):  # noqa: N801
+        def load(self, found: Any) -> Any:
+            return replace(super().load(found), warnings=("date: expected a date", "tags: expected a list"))
+
+    told: list[Any] = []
+    docs.build(BuildOptions(observe=told.append), source=Warning_(docs.root))
+    said = [event.message for event in told if isinstance(event, Notice)]
+    assert said[0] == "00.txt: date: expected a date"
+    assert said[-1] == "and 10 more like these"
+    assert len(said) == 11
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["faiss", "usearch"])
+def test_a_vector_index_is_derived_from_each_generation(tmp_path: Path, name: str) -> None:
+    pytest.importorskip(name)
+    docs = Folder(tmp_path, 40)
+    docs.build(vector=name)
+    docs.write("07.txt", "Quite another text.")
+    docs.build(vector=name)
+    with Index.open(docs.folder) as index:
+        derived = index.derived()
+        assert derived is not None
+        assert [path.name for path in docs.folder.glob("ann-*")] == ["ann-2-1"]
+        vectors, places = index.vectors()
+        made = registry.build("vectors", derived.spec).plugin
+        made.load(derived.folder, vectors, np.arange(len(vectors)))
+        (number,) = [chunk.number for chunk in index.every() if chunk.path == "07.txt"]
+        _, found = made.search(vectors[places[number]].reshape(1, -1), 3)
+        assert found[0, 0] == places[number]
+    with IndexStore(docs.folder) as store, store.transaction() as sql:
+        sql.execute("DELETE FROM meta WHERE name = 'derived'")
+    assert not docs.build(vector=name).published
+    with Index.open(docs.folder) as index:
+        assert index.derived() is not None, "what a kill left undone is done"

@@ -27,6 +27,8 @@ DEAD_SHARE: Final = 0.25
 """Share of vectors without a chunk from which a build makes the file anew."""
 
 _FEW_DEAD: Final = 1000
+_SHOWN: Final = 10
+"""Warnings about documents that are told one by one."""
 
 
 def build_index(parts: Parts, options: BuildOptions | None = None) -> Built:
@@ -122,7 +124,7 @@ def _read(store: IndexStore, parts: Parts, plan: Plan, options: BuildOptions) ->
             store.unstage(stale)
     left = [found for found in work if there.get(found.path) != wanted[found.path]]
     ready: list[StagedDocument] = []
-    chunks, last = 0, time.monotonic()
+    chunks, warned, last = 0, 0, time.monotonic()
     previous: Mapping[str, Failed] = store.failures()
     known = {found.path for found in plan.changed}
     for done, (found, document, cut) in enumerate(read_all(parts, left, options.processes), start=1):
@@ -132,8 +134,10 @@ def _read(store: IndexStore, parts: Parts, plan: Plan, options: BuildOptions) ->
             if path in known:
                 plan.kept.add(path)
         else:
-            for warning in getattr(document, "warnings", ()):
-                options.tell(Notice(f"{path}: {warning}"))
+            for warning in document.warnings:
+                warned += 1
+                if warned <= _SHOWN:
+                    options.tell(Notice(f"{path}: {warning}"))
             ready.append(staged(parts, path, wanted[path], document, cut))
             chunks += len(cut)
         now = time.monotonic()
@@ -144,6 +148,8 @@ def _read(store: IndexStore, parts: Parts, plan: Plan, options: BuildOptions) ->
     store.stage(ready, fingerprint=parts.chunk_fingerprint, stage=parts.stage)
     if left:
         options.tell(Step("reading", len(left), len(left)))
+    if warned > _SHOWN:
+        options.tell(Notice(f"and {warned - _SHOWN:,} more like these"))
 
 
 def _nothing_to_do(
@@ -153,6 +159,9 @@ def _nothing_to_do(
     counts = plan.counts() | {"embedded": 0, "embed_ms": 0}
     run = _run(parts, started, counts, Embedded())
     touch(store, Changes(seen=plan.touched, failures=plan.failures, run=run))
+    if parts.vector not in ("auto", "exact") or meta.tuned:  # a kill may have come between publishing and this
+        store.epoch = int(store.value("epoch") or 0)
+        derive(store, parts.vector)
     return _built(parts, plan, meta, Embedded(), counts=counts, began=began, published=False)
 
 

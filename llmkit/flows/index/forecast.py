@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from llmkit.errors import UsageError
@@ -28,7 +29,7 @@ class Forecast:
         chunks: Chunks of the documents that would be read.
         embed: Chunks that would be embedded: those of another text than any before.
         tokens: Their tokens, as the embedder counts.
-        cost: US dollars; None where the price is unknown, or nothing is asked.
+        cost: US dollars; None where the price is unknown, 0 where nothing is asked.
         seconds: How long embedding would take by the speed of the last build; None where there was none.
         truncated: Chunks that would be cut off at the embedder's limit.
         failures: What cannot be read: path -> why.
@@ -140,5 +141,14 @@ def _known(parts: Parts) -> _Known:
 
 
 def _cost(parts: Parts, tokens: int) -> float | None:
-    price = getattr(parts.embedder, "price", None)
-    return None if price is None else float(price(tokens))
+    """Return the price of embedding tokens at an endpoint; 0 for a model that runs here, None where nobody knows."""
+    if parts.config.get("embed") is None or not tokens:
+        return 0.0
+    from llmkit.engine import PriceBook
+    from llmkit.flows.embedding import Served
+
+    if not isinstance(parts.embedder, Served):
+        return 0.0
+    ((_, arguments),) = parts.config["embed"].items()
+    prices = PriceBook.load(*(parts.base / Path(file).expanduser() for file in parts.config.get("prices", ())))
+    return prices.cost(str(arguments.get("model")), tokens, 0)
