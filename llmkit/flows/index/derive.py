@@ -52,6 +52,7 @@ def derive(store: IndexStore, vector: Any, options: BuildOptions | None = None) 
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir()
             made.save(draft)
+            shutil.rmtree(store.folder / name, ignore_errors=True)  # made, and not noted before a kill
             draft.replace(store.folder / name)
     with store.transaction() as sql:
         known = json.dumps({"spec": vector, "folder": name})
