@@ -22,7 +22,8 @@ from llmkit.flows.routed import Asked, held
 from llmkit.flows.search import RERANK, TRANSFORM, Found, Searcher
 from llmkit.retrieval.index import Index
 from llmkit.types import Request, Response
-from tests.cli.command import llmkit
+from tests.cli.command import llmkit, write_rows
+from tests.fakeserver import FakeServer
 from tests.retrieval.made_index import HashEmbedder, make_index
 
 TEXTS = {
@@ -284,3 +285,32 @@ def test_instructions_in_a_passage_are_flagged(tmp_path: Path) -> None:
     done = llmkit("search", "ix", "praise", folder=tmp_path)
     assert "careful: this text tells the reader to ignore its instructions" in done.out
     assert "\x1b" not in done.out
+
+
+def test_an_embedder_behind_an_endpoint_embeds_the_question(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    for name, text in (("a", "cats sleep"), ("b", "dogs bark"), ("c", "birds sing")):
+        (tmp_path / "docs" / f"{name}.md").write_text(text)
+    with FakeServer() as server:
+        config = {
+            "name": "served",
+            "source": "docs",
+            "embed": {"openai": {"model": "fake", "base_url": server.base_url}},
+            "title_prefix": False,
+        }
+        (tmp_path / "index.yaml").write_text(json.dumps(config))
+        built = llmkit("index", "build", "index.yaml", folder=tmp_path)
+        assert built.code == 0, built.err
+        server.reset()
+        found = llmkit("search", "served", "dogs bark", "--mode", "dense", "--format", "json", folder=tmp_path)
+        assert found.code == 0, found.err
+        again = llmkit("search", "served", "dogs bark", "--format", "json", folder=tmp_path)
+        assert len(server.requests()) == 1, "the question is embedded once, and then remembered"
+        write_rows(tmp_path / "q.jsonl", [{"query": text, "answers": [text]} for text in ("cats sleep", "birds sing")])
+        measured = llmkit("index", "eval", "served", "--queries", "q.jsonl", "--format", "json", folder=tmp_path)
+        assert measured.code == 0, measured.err
+    assert measured.json["legs"]["dense"]["metrics"]["success@1"]["value"] == 1
+    # The server makes vectors of the texts alone, so the same text is the same vector.
+    assert found.json["hits"][0]["path"] == "b.md"
+    assert found.json["hits"][0]["score"] == pytest.approx(1, abs=1e-5)
+    assert again.json["mode"] == "hybrid"
