@@ -114,6 +114,18 @@ in a fixed order, and a quantised index loses candidates, never digits. A filter
 through, all of those are scored; an approximate search that filters afterwards would come back with too little. A back-end is derived from the
 vectors in the index's folder and can always be built anew; a lost or damaged one loses nothing.
 
+## Which one
+
+`llmkit index tune INDEX --queries questions.jsonl` tries every back-end that is installed, in several settings, on the index's own vectors. Half of the
+questions choose: the quickest that finds at least `--target` (0.95) of the ten nearest. The other half gives the recall that is shown, so that the
+choice does not flatter itself. The table holds recall@10, the median and 99th percentile of a search, recall under filters that let 1, 10 and 50 %
+through, nDCG@10 and its change from exact search where the questions have judgments, CPU seconds to build and to add 1,000 vectors, and megabytes; what
+no other beats in both recall and time has a star. `--svg FILE` draws it. Give real questions: settings chosen on vectors of the index itself, which
+stand in where there are none, find less for real ones than they promise.
+
+The choice is kept in the index, and `vector: auto` follows it at the next build from 200,000 vectors on. Below, exact search takes milliseconds and
+misses nothing, so it is kept.
+
 A back-end of your own is one file: subclass `llmkit.vectors.Searched`, and write `_build`, `_near`, `_save` and `_load`. So a service such as
 Weaviate or Pinecone is one too; this sketch shows the shape, and is not run in this project's tests:
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmkit.cli._index_eval import eval_command
+from llmkit.cli._index_tune import tune_command
 
 if TYPE_CHECKING:
     from llmkit.flows.index.forecast import Forecast
@@ -64,6 +65,7 @@ def _root(
 
 
 index_app.command("eval")(eval_command)
+index_app.command("tune")(tune_command)
 
 
 @index_app.command("build")

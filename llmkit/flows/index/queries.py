@@ -23,12 +23,12 @@ class Span:
     end: int
 
 
-def read_queries(path: Path, qrels: Path | None = None) -> list[Sample]:
+def read_queries(path: Path, qrels: Path | None = None, *, judged: bool = True) -> list[Sample]:
     """Return the questions of an eval set, with the judgments of a qrels file where one is given.
 
     A row's ``input`` is the question (``query`` and ``question`` do as well); what is right stands in ``qrels`` (grades
     or a list of document paths), ``references`` (answers; ``answers`` does as well) or ``spans``
-    (``[{path, start, end}]``).
+    (``[{path, start, end}]``). Where nothing need be ``judged``, questions alone will do.
 
     Raises:
         DataError: rows that are wrong, rows with nothing to hold an index to.
@@ -36,8 +36,8 @@ def read_queries(path: Path, qrels: Path | None = None) -> list[Sample]:
     source: dict[str, Any] = {"path": str(path)}
     rows = [*open_dataset({**source, **_fields(path)}, base=Path())]
     if qrels is not None:
-        judged = {row.id: row.meta[QRELS] for row in open_dataset({"path": str(qrels), "format": "qrels"}, base=Path())}
-        rows = [replace(row, meta={**row.meta, QRELS: judged[row.id]}) if row.id in judged else row for row in rows]
+        grades = {row.id: row.meta[QRELS] for row in open_dataset({"path": str(qrels), "format": "qrels"}, base=Path())}
+        rows = [replace(row, meta={**row.meta, QRELS: grades[row.id]}) if row.id in grades else row for row in rows]
     problems = [
         Problem("the question is no text", file=str(path), line=row.line)
         for row in rows
@@ -48,7 +48,11 @@ def read_queries(path: Path, qrels: Path | None = None) -> list[Sample]:
             spans_of(row)
         except ValueError as error:
             problems.append(Problem(str(error), file=str(path), line=row.line))
-    if not problems and not any(row.references or row.meta.get(QRELS) or row.meta.get(SPANS) for row in rows):
+    if (
+        judged
+        and not problems
+        and not any(row.references or row.meta.get(QRELS) or row.meta.get(SPANS) for row in rows)
+    ):
         hint = "give rows 'qrels', 'references' or 'spans', or name a file with --qrels"
         problems.append(Problem("no row says what would be right", file=str(path), hint=hint))
     if problems:
