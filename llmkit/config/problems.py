@@ -54,6 +54,7 @@ RETRIEVE_SECTIONS: dict[str, type[BaseModel]] = {
 _EXPECTED = {
     "prompt": "a text, or a list of messages with role and content",
     "engine.cache": "true, false, or the path of the cache file",
+    "gate.sequential": "true, false or {look_every: 20}",
     "prices": "the path of a price file, or a list of them",
     "ensemble.weights": "a number for each member, or accuracy",
 }
@@ -212,7 +213,12 @@ def _gate_section(below: list[str]) -> type[BaseModel]:
     """Return what lies under ``gate`` at the given names; a name that is no setting is a scorer's."""
     if not below:
         return gate.Gate
-    own: dict[str, type[BaseModel]] = {"coverage": gate.Floor, "cost": gate.Ceiling, "latency": gate.Latency}
+    own: dict[str, type[BaseModel]] = {
+        "coverage": gate.Floor,
+        "cost": gate.Ceiling,
+        "latency": gate.Latency,
+        "sequential": gate.Sequential,
+    }
     if below[0] == "latency" and len(below) > 1:
         return gate.Ceiling
     return own.get(below[0], gate.Rule)

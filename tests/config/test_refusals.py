@@ -52,6 +52,10 @@ GOOD = "dataset: rows.jsonl\ntarget: echo\nmetrics: [exact_match]\n"
          "asked for")),
         ("gate: {token_f1: {min: 2, max: 1}}", "gate.token_f1: 'min' (2) is above 'max' (1)"),
         ("gate: {all: {max_drop: -1}}", "gate.all.max_drop: must be at least 0, got -1"),
+        ("gate: {sequential: 5}", "gate.sequential: expected true, false or {look_every: 20}, got 5"),
+        ("gate: {sequential: {look_every: 0}}", "gate.sequential.look_every: must be at least 1, got 0"),
+        ("gate: {sequential: {look_evry: 3}}", ("gate.sequential.look_evry: unknown key 'look_evry' in "
+         "'gate.sequential' (did you mean 'look_every'?)")),
         ("gate: {latency: {}}", ("gate.latency: give 'p50', 'p90', 'p95' or 'p99': without one of them nothing is "
          "asked for")),
         ("gate: {latency: {p96: {max: 1}}}", ("gate.latency.p96: unknown key 'p96' in 'gate.latency' "
