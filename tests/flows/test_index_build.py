@@ -15,6 +15,7 @@ from llmkit.errors import InfrastructureError, Interrupted
 from llmkit.flows.index.build import build_index
 from llmkit.flows.index.options import BuildOptions, Notice
 from llmkit.flows.index.parts import Parts, Safety
+from llmkit.retrieval.checks import faults
 from llmkit.retrieval.index import Index
 from llmkit.retrieval.store import IndexStore
 from tests.flows.index_source import TextFolder, parts_of
@@ -405,3 +406,26 @@ def test_a_vector_index_is_derived_from_each_generation(tmp_path: Path, name: st
     assert not docs.build(vector=name).published
     with Index.open(docs.folder) as index:
         assert index.derived() is not None, "what a kill left undone is done"
+
+
+def test_titles_before_texts_may_come_and_go(docs: Folder) -> None:
+    class Titled(TextFolder):
+        def load(self, found: Any) -> Any:
+            return replace(super().load(found), title=found.path)
+
+    with_titles: dict[str, Any] = {"source": Titled(docs.root), "title_prefix": True, "config": {"title_prefix": True}}
+    without: dict[str, Any] = {"source": Titled(docs.root), "title_prefix": False, "config": {"title_prefix": False}}
+    docs.build(**with_titles)
+    assert docs.embedded == 30
+    docs.build(**without)
+    assert docs.embedded == 21
+    with IndexStore(docs.folder) as store:
+        assert list(faults(store, title_prefix=False)) == []
+    assert_vectors_fit(docs)
+    assert not docs.build(**without).published
+
+
+def test_a_new_document_that_cannot_be_read_is_not_added(docs: Folder) -> None:
+    docs.write("new.txt", "BROKEN")
+    counts = docs.build(safety=Safety(max_failures=0.5)).counts
+    assert (counts["added"], counts["failed"], counts["documents"]) == (10, 1, 10)

@@ -65,7 +65,7 @@ def _build(store: IndexStore, parts: Parts, options: BuildOptions, began: float,
     store.begin(parts.embed_fingerprint)
     _read(store, parts, plan, options)
     refuse_failures(plan, parts)
-    rekeyed = before is not None and (before.embed_fingerprint != parts.embed_fingerprint or store.lost())
+    rekeyed = before is not None and (_keyed_otherwise(before, parts) or store.lost())
     if rekeyed:
         store.rekey(parts.embed_fingerprint, plan.removed, title_prefix=parts.title_prefix)
     done = Embedded()
@@ -98,6 +98,12 @@ def _build(store: IndexStore, parts: Parts, options: BuildOptions, began: float,
     if meta.truncated:
         options.tell(Notice(_cut_off(meta.truncated, parts)))
     return _built(parts, plan, meta, done, counts=counts, began=began, published=True)
+
+
+def _keyed_otherwise(before: IndexMeta, parts: Parts) -> bool:
+    """Return whether chunks that stay have another vector than before."""
+    prefixed = before.config.get("title_prefix", True)
+    return before.embed_fingerprint != parts.embed_fingerprint or prefixed != parts.title_prefix
 
 
 def _differs(store: IndexStore, plan: Plan, before: IndexMeta, parts: Parts) -> bool:

@@ -67,9 +67,10 @@ class Plan:
 
     def counts(self) -> dict[str, int]:
         """Return how many documents there are of each kind; a moved one is neither added nor removed."""
+        added = {found.path for found in self.added}
         return {
-            "added": len(self.added) - len(self.moved),
-            "changed": len(self.changed),
+            "added": len(added - self.moved.keys() - self.failures.keys()),
+            "changed": sum(found.path not in self.failures for found in self.changed),
             "moved": len(self.moved),
             "removed": len(self.removed) - len(self.moved),
             "failed": len(self.failures),
