@@ -51,8 +51,8 @@ class Plan:
 
     @property
     def work(self) -> list[Any]:
-        """The documents to read, by path."""
-        return sorted([*self.added, *self.changed], key=lambda found: str(found.path))
+        """The documents to read: files by path, rows of a table in their order, so that it is read once."""
+        return sorted([*self.added, *self.changed], key=lambda found: (getattr(found, "number", 0), str(found.path)))
 
     def stat(self, found: Any) -> Stat:
         """Return what to remember of a document's look; -1 for a time that cannot be trusted."""
