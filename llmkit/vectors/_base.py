@@ -62,8 +62,13 @@ class Held:
     def places(self, rows: Any) -> NDArray[np.int64]:
         """Return where these rows stand, in ascending order; rows that are not there are left out."""
         wanted = np.asarray(rows, np.int64)
-        if not len(self.rows):
+        count = len(self.rows)
+        if not count:
             return wanted[:0]
+        if self.order is None and self.rows[-1] - self.rows[0] == count - 1:  # one after the other
+            found = wanted - self.rows[0]
+            found = found[(found >= 0) & (found < count)]
+            return np.unique(found[self.alive[found]])
         at = np.minimum(np.searchsorted(self.rows, wanted, sorter=self.order), len(self.rows) - 1)
         at = at if self.order is None else self.order[at]
         found = at[(self.rows[at] == wanted) & self.alive[at]]

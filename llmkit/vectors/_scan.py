@@ -13,6 +13,7 @@ Matches: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 _BLOCK = 1 << 16  # vectors scored at once
 _QUERIES = 64  # queries scored at once
+_FEW = 4  # queries up to which they are scored one by one
 _GATHERED = 0.25  # share of the vectors up to which those wanted are gathered
 _NOISE = np.float32(1e-5)  # what single precision may err by for vectors of length 1
 
@@ -52,17 +53,28 @@ def _scored(
     if left is not None and len(left) <= _GATHERED * count:
         for start in range(0, len(left), _BLOCK):
             places = left[start : start + _BLOCK]
-            yield places, queries @ np.asarray(vectors[places]).T
+            yield places, _products(queries, np.asarray(vectors[places]))
         return
-    outside = None
-    if left is not None:
-        outside = np.ones(count, np.bool_)
-        outside[left] = False
     for start in range(0, count, _BLOCK):
-        scores = queries @ np.asarray(vectors[start : start + _BLOCK]).T
-        if outside is not None:
-            scores[:, outside[start : start + _BLOCK]] = -np.inf
-        yield start, scores
+        scores = _products(queries, np.asarray(vectors[start : start + _BLOCK]))
+        if left is None:
+            yield start, scores
+        else:
+            places = left[slice(*np.searchsorted(left, [start, start + _BLOCK]))]
+            yield places, scores[:, places - start]
+
+
+def _products(queries: NDArray[np.float32], block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return inner products, shape (q, block).
+
+    A few queries go row by row on this thread: that is bound by memory as a matrix product is, and does not wait for
+    the other threads that BLAS would wake, which on a busy machine takes longer than the search.
+    """
+    if len(queries) > _FEW:
+        return np.asarray(queries @ block.T, np.float32)
+    if hasattr(np, "vecdot"):  # since NumPy 2
+        return np.stack([np.vecdot(block, query) for query in queries])
+    return np.stack([np.einsum("ij,j->i", block, query) for query in queries])
 
 
 def _chosen(scores: NDArray[np.float32], k: int, floor: np.float32) -> tuple[NDArray[np.int64], np.float32]:
