@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from llmkit import Options, __version__, run_eval
 from llmkit.errors import ConfigError, DataError
+from llmkit.flows.compare import compare_runs
 from llmkit.flows.plan import plan_eval
 from llmkit.flows.robustness import Reworded, Robustness, Sides, paired
 from llmkit.flows.run_rows import run_rows
@@ -573,3 +574,20 @@ def test_limitations_name_what_rewording_costs_for_certain(tmp_path: Path) -> No
     assert line.startswith("Asked in other words, exact_match is worse: under lowercase (0.700, ")
     assert "spaces" not in line
     assert "Robustness" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_runs_with_metrics_over_repeats_and_reworded_rows_can_be_compared(tmp_path: Path) -> None:
+    keys: dict[str, Any] = {"repeats": 2, "metrics": ["exact_match", "pass_at@2", "agreement", "bleu"]}
+    folders = []
+    for name in ("base", "candidate"):
+        (tmp_path / name).mkdir()
+        folders.append(Path(str(evaluated(tmp_path / name, "[lowercase]", **keys).path)))
+    found = compare_runs(*folders)
+    assert {name: entry["n"] for name, entry in found.metrics.items()} == {
+        "exact_match": 10, "pass_at@2": 10, "agreement": 10, "bleu": 10
+    }  # fmt: skip
+    scores = folders[1] / "scores.jsonl"
+    kept = [line for line in scores.read_text("utf-8").splitlines() if '"e1"' not in line or "pass_at" not in line]
+    scores.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match="pass_at@2 has 10 scores by its summary, and 9 are there"):
+        compare_runs(*folders)
