@@ -117,11 +117,16 @@ def _without_intervals(found: dict[str, Any]) -> dict[str, Any]:
     """Return what was found where asking stopped early: the values, and no interval or p that does not allow for it."""
     tables = [{**table, "rows": [[*row[:2], "-", "-"] for row in table["rows"]]} for table in found["tables"]]
     notes = [note for note in found["notes"] if not note.startswith(_EXACT)]
-    numbers = {
-        name: {key: value for key, value in one.items() if key not in {"low", "high", "standard_error"}}
-        for name, one in found.get("numbers", {}).items()
-    }
+    numbers = _values(found.get("numbers", {}))
     return {"tables": tables, "notes": [*notes, "No intervals: asking stopped early."], "numbers": numbers}
+
+
+def _values(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _values(one) if isinstance(one, Mapping) else one
+        for key, one in numbers.items()
+        if key not in {"low", "high", "standard_error"}
+    }
 
 
 def _row(name: str, estimate: Estimate) -> list[Any]:

@@ -15,6 +15,7 @@ import pytest
 from llmkit import Options, registry, run_eval
 from llmkit.config.gate import Gate
 from llmkit.errors import ConfigError, DataError, NotComparableError
+from llmkit.flows.aggregates import _without_intervals
 from llmkit.flows.compare import compare_runs
 from llmkit.flows.difference import difference
 from llmkit.flows.gating import exit_code
@@ -490,3 +491,18 @@ def test_a_difference_that_stands_in_the_summary_has_no_interval_that_forgets_th
     assert stopped is not None
     assert whole.low is not None
     assert (stopped.value, stopped.low, stopped.method) == (whole.value, None, "no interval, asking stopped early")
+
+
+def test_a_win_rate_of_a_run_that_stopped_is_a_value_alone() -> None:
+    estimate = {"value": 0.6, "low": 0.5, "high": 0.7, "n": 9}
+    found = {
+        "tables": [
+            {"title": "Win rates", "columns": ["", "value", "low", "high"], "rows": [["win rate", 0.6, 0.5, 0.7]]}
+        ],
+        "notes": ["Exact test of no favour: p = 0.5.", "Few pairs."],
+        "numbers": {"win_rate": {"value": 0.6, "standard_error": 0.1, "length_controlled": estimate}},
+    }
+    told = _without_intervals(found)
+    assert told["tables"][0]["rows"] == [["win rate", 0.6, "-", "-"]]
+    assert told["notes"] == ["Few pairs.", "No intervals: asking stopped early."]
+    assert told["numbers"] == {"win_rate": {"value": 0.6, "length_controlled": {"value": 0.6, "n": 9}}}
