@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -79,6 +80,12 @@ def row(*cells: object) -> None:
 def heading(*cells: str) -> None:
     row(*cells)
     print("|" + "---|" * len(cells), flush=True)
+
+
+def own_peak() -> str:
+    """Return, in words, the most memory that this process has held: the data and the programs of all sides."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return f"peak memory of the process, all sides and the data together: {peak:.0f} MB"
 
 
 def verdict(what: str, value: float, target: float, unit: str = "") -> bool:

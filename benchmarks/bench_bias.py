@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
+from _measure import own_peak
+
 from llmkit.metrics._word_lists import GENDER, PROFESSIONS
 from llmkit.metrics.bias_association import BiasAssociation
 from llmkit.metrics.bias_representation import BiasRepresentation
@@ -118,6 +120,7 @@ def main() -> int:
             missed += ratios[0] < TARGET
             cells = [*(f"{taken:.1f}" for taken in best), *(f"{ratio:.1f}x" for ratio in ratios)]
             print(f"| {length} words | {name} | {' | '.join(cells)} |", flush=True)
+    print(own_peak())
     print(f"{missed} of {2 * len(TEXTS)} targets missed" if missed else "all targets met")
     return 1 if missed else 0
 

@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+from _measure import own_peak
 from rouge_score.rouge_scorer import RougeScorer
 
 from llmkit.metrics._porter import stem
@@ -136,6 +137,7 @@ def main() -> int:
                     f"| {name} | {'on' if stemmer else 'off'} | {' '.join(map(str, variants))} | {fast:.1f} | {slow:.1f} | {slow / fast:.1f}x | {goal} |",
                     flush=True,
                 )
+    print(own_peak())
     print(f"{missed} of 6 targets missed" if missed else "all targets met")
     return 1 if missed else 0
 

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from importlib.util import find_spec
 
+from _measure import own_peak
 from bench_rouge import made_pairs, real_rounds
 from rouge_score.tokenize import tokenize
 
@@ -130,6 +131,7 @@ def main() -> int:
                     f"| {text} | {label} | {' | '.join(f'{one:.1f}' for one in times)} | {ratio:.1f}x | {f'{aim:g}x' if aim else ''} |",
                     flush=True,
                 )
+    print(own_peak())
     print(f"{missed} of {targets} targets missed" if missed else "all targets met")
     return 1 if missed else 0
 
