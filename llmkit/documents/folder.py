@@ -67,11 +67,13 @@ class FolderSource:
 
     def digest(self, found: Found) -> str:
         """Return a hash of the file's bytes."""
-        return blake2b(self._read(found), digest_size=16).hexdigest()
+        return _digest(self._read(found))
 
     def load(self, found: Found) -> Document:
         """Read a file. What is wrong with it is a `LoadError`, whatever it is."""
         data = self._read(found)
+        if found.hash and _digest(data) != found.hash:
+            raise LoadError(found.path, "the file changed while the index was built; build again", passing=True)
         try:
             parsed = loaders.parse_bytes(data, loaders.loader_of(found.path), self.encoding)
         except (FormatError, DecodingError, MissingExtraError) as error:
@@ -86,9 +88,14 @@ class FolderSource:
             with (self.root / found.path).open("rb") as file:
                 data = file.read(self.max_bytes + 1)
         except FileNotFoundError:
-            raise LoadError(found.path, "the file went away after the folder was looked at") from None
+            raise LoadError(found.path, "the file went away after the folder was looked at", passing=True) from None
         except OSError as error:
-            raise LoadError(found.path, f"the file cannot be read: {(error.strerror or str(error)).lower()}") from None
+            reason = f"the file cannot be read: {(error.strerror or str(error)).lower()}"
+            raise LoadError(found.path, reason, passing=True) from None
         if len(data) > self.max_bytes:
             raise LoadError(found.path, f"the file grew beyond the {self.max_bytes:,} bytes of source: max_bytes")
         return data
+
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=16).hexdigest()

@@ -16,11 +16,15 @@ class Found:
     Attributes:
         path: What it is known by: a path with ``/`` below the source's root, or a row's id.
         size: Bytes of a file; of a row, bytes of its JSON.
-        mtime_ns: When the file was last changed, in nanoseconds; 0 for a row, of which only `hash` tells a change.
+        mtime_ns: When the file was last changed, in nanoseconds: the later of the times of its content and its entry. A
+            text that takes the place of another, of the same size and time, moves only the second. 0 for a row, of
+            which only `hash` tells a change.
         number: A row's number in its table, from 1; 0 for a file.
-        hash: A digest of a row's content, as `Source.digest` returns; empty for a file, which has not been read.
+        hash: A digest of a row's content, as `Source.digest` returns; empty for a file that has not been read. `load`
+            refuses a document of another digest.
         problem: Why it cannot be read, where the look already showed it: too large, a link that leads nowhere. `load`
-            raises it. Where `path` ends with ``/`` it is a whole folder that could not be looked into: documents known
+            raises it.
+        folder: Whether it is a whole folder that could not be looked into, its path ending with ``/``: documents known
             below it are not gone, they are unreadable.
     """
 
@@ -30,6 +34,7 @@ class Found:
     number: int = 0
     hash: str = ""
     problem: str = ""
+    folder: bool = False
 
 
 class LoadError(Exception):
@@ -38,12 +43,15 @@ class LoadError(Exception):
     Attributes:
         path: The document.
         reason: One plain sentence: what is wrong with it and what to do.
+        passing: Whether the same content may be readable next time: it changed while it was read, or could not be
+            opened.
     """
 
-    def __init__(self, path: str, reason: str) -> None:
+    def __init__(self, path: str, reason: str, *, passing: bool = False) -> None:
         super().__init__(path, reason)
         self.path = path
         self.reason = reason
+        self.passing = passing
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"

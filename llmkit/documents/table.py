@@ -87,7 +87,8 @@ class TableSource:
             raise LoadError(found.path, found.problem)
         row = row_at(self.table, found.number)
         if row is None or isinstance(row.value, str) or digest(row.value) != found.hash:
-            raise LoadError(found.path, f"row {found.number} of the table changed after it was looked at")
+            reason = f"row {found.number} of the table changed after it was looked at"
+            raise LoadError(found.path, reason, passing=True)
         try:
             parsed = self._parsed(row.value)
         except FormatError as error:

@@ -67,7 +67,7 @@ class Walk:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
             reason = f"the folder cannot be looked into: {_reason(error)}"
-            yield Found(_shown(folder.path) or "/", 0, 0, problem=reason)
+            yield Found(_shown(folder.path) or "/", 0, 0, problem=reason, folder=True)
             return
         for entry in entries:
             if entry.name[0] == "." and not self.hidden:
@@ -100,7 +100,8 @@ class Walk:
         stat = entry.stat()
         identity = (stat.st_dev, stat.st_ino)
         if identity in folder.inside:
-            return Found(_shown(path) + "/", 0, 0, problem="the link leads back to a folder that it stands in")
+            reason = "the link leads back to a folder that it stands in"
+            return Found(_shown(path) + "/", 0, 0, problem=reason, folder=True)
         if identity in self._seen:
             return None
         self._seen.add(identity)
@@ -116,7 +117,7 @@ class Walk:
         shown = _shown(path)
         if shown != path:
             problem = "the file's name is not UTF-8; rename it"
-        return Found(shown, stat.st_size, stat.st_mtime_ns, problem=problem)
+        return Found(shown, stat.st_size, max(stat.st_mtime_ns, stat.st_ctime_ns), problem=problem)
 
 
 def _reason(error: OSError) -> str:

@@ -136,7 +136,7 @@ def _read(store: IndexStore, parts: Parts, plan: Plan, options: BuildOptions) ->
     for done, (found, document, cut) in enumerate(read_all(parts, left, options.processes), start=1):
         path = found.path
         if isinstance(document, str):
-            plan.fail(path, wanted[path], parts.chunk_fingerprint, document, previous.get(path))
+            plan.fail(path, found.hash, parts.chunk_fingerprint, document, previous.get(path))
             if path in known:
                 plan.kept.add(path)
         else:

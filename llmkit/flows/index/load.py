@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from llmkit.document import Document
@@ -39,6 +40,8 @@ class Reader:
     def __call__(self, found: Any) -> Read:
         """Return what was read; a document that cannot be is a sentence, never an exception.
 
+        Where its content may be readable next time, what was found comes back without the hash of it.
+
         Without a tokenizer it is not cut: the embedder's stays in the process that has loaded the model.
         """
         from llmkit.documents.found import LoadError
@@ -47,7 +50,7 @@ class Reader:
             document = _clean(self.source.load(found))
             chunks = () if self.tokenizer is None else self.chunker.cut(document, self.tokenizer)
         except LoadError as error:
-            return found, error.reason, ()
+            return replace(found, hash="") if error.passing else found, error.reason, ()
         except LlmkitError:
             raise
         except Exception as error:  # noqa: BLE001 - one document that breaks its loader must not stop a night's run
@@ -100,8 +103,6 @@ def _clean(document: Document) -> Document:
     """Return the document without halves of characters, which no file can hold; one stands in for each."""
     if document.text.isascii() or not _SURROGATE.search(document.text):
         return document
-    from dataclasses import replace
-
     return replace(document, text=_SURROGATE.sub("\ufffd", document.text))
 
 

@@ -25,6 +25,8 @@ class Found(Protocol):
     def hash(self) -> str: ...  # noqa: D102
     @property
     def problem(self) -> str: ...  # noqa: D102
+    @property
+    def folder(self) -> bool: ...  # noqa: D102
 
 
 class Source(Protocol):

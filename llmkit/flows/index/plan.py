@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from llmkit.errors import InfrastructureError
@@ -97,8 +97,8 @@ def make_plan(
     closed: list[str] = []
     for found in parts.source.scan():
         path = found.path
-        if path.endswith("/"):
-            closed.append(path)
+        if found.folder:
+            closed.append("" if path == "/" else path)
             plan.fail(path, "", fingerprint, found.problem, failures.get(path))
             continue
         plan.found += 1
@@ -144,7 +144,7 @@ def _sort(plan: Plan, found: Any, content: str, was: tuple[Known | None, Failed 
         plan.failures[found.path] = failed
     else:
         plan.hashes[found.path] = content
-        (plan.added if before is None else plan.changed).append(found)
+        (plan.added if before is None else plan.changed).append(replace(found, hash=content))
 
 
 def _settle(plan: Plan, known: Mapping[str, Known], seen: set[str], closed: list[str]) -> None:
