@@ -50,8 +50,8 @@ def _run() -> int:
 
     try:
         result = app(standalone_mode=False)
-    except typer.Abort:
-        return EXIT_INTERRUPTED
+    except typer.Abort:  # Typer makes this of a Ctrl-C that comes before the command's own care for it
+        raise KeyboardInterrupt from None
     except SystemExit as stop:
         # Typer makes exit code 1 of a broken pipe; to us nothing went wrong.
         if isinstance(stop.__context__, BrokenPipeError):

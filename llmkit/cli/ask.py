@@ -27,7 +27,8 @@ def ask_command(
         str, typer.Option(metavar="SPEC", help="Who answers, as a target is written: \"openai(model='gpt-4o-mini')\".")
     ] = "extractive",
     where: Annotated[
-        str | None, typer.Option("--filter", metavar="TEST", help="Only documents for which this holds.")
+        list[str] | None,
+        typer.Option("--filter", metavar="TEST", help="Only documents for which this holds; all of several."),
     ] = None,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many passages are read.")] = 6,
     mode: Annotated[
@@ -50,9 +51,11 @@ def ask_command(
     from llmkit.cli._streams import say
     from llmkit.flows.answer import Answerer
     from llmkit.flows.opening import CACHE_PATH, asked_model, open_to_search, search_overrides
+    from llmkit.retrieval.filters import all_of
 
     settings: dict[str, Any] = search_overrides(override or [])
-    settings |= {key: value for key, value in (("filter", where), ("k", k), ("mode", mode and mode.value)) if value}
+    chosen = (("filter", all_of(where)), ("k", k), ("mode", mode and mode.value))
+    settings |= {key: value for key, value in chosen if value is not None}
     asked = asked_model(target, Path(), "--target")
     with open_to_search(index, settings) as opened:
         answer = Answerer(opened, asked, confidence).ask(query, cache=CACHE_PATH if cache else None)

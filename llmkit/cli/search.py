@@ -43,8 +43,12 @@ def search_command(
     ],
     query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
     where: Annotated[
-        str | None,
-        typer.Option("--filter", metavar="TEST", help="Only documents for which this holds: 'date >= 2023-01-01'."),
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="TEST",
+            help="Only documents for which this holds: 'date >= 2023-01-01'; all of several.",
+        ),
     ] = None,
     k: Annotated[int | None, typer.Option("--k", "-k", min=1, help="How many passages.")] = None,
     mode: Annotated[
@@ -64,9 +68,11 @@ def search_command(
     """Search an index and print the passages that fit best, each with its document and characters."""
     from llmkit.cli._streams import say
     from llmkit.flows.opening import open_to_search, search_overrides
+    from llmkit.retrieval.filters import all_of
 
     settings: dict[str, Any] = search_overrides(override or [])
-    settings |= {key: value for key, value in (("filter", where), ("k", k), ("mode", mode and mode.value)) if value}
+    chosen = (("filter", all_of(where)), ("k", k), ("mode", mode and mode.value))
+    settings |= {key: value for key, value in chosen if value is not None}
     with open_to_search(index, settings) as opened:
         found = opened.search(query)
         for note in found.notes:

@@ -12,7 +12,7 @@ from llmkit.flows.routed import Asked, addressed, held
 from llmkit.flows.search import Found, Hit
 from llmkit.prompts.fence import fenced
 from llmkit.protocols import Dialogue
-from llmkit.retrieval.citations import CitationQuality, Cited, citation_quality, resolve_citations
+from llmkit.retrieval.citations import CitationQuality, Cited, citation_quality, quoted, resolve_citations
 from llmkit.retrieval.confidence import Calibration, coverage, telling_words
 from llmkit.types import Message, Request, Response
 
@@ -100,7 +100,7 @@ class Answerer:
         if sure < self.threshold:
             return _abstained(found, sure, f"the passages that were found do not seem to hold it ({sure:.2f})", notes)
         [response] = yield from addressed(GENERATE, _asked(query, found.hits, self.target.provider))
-        return _answered(found, sure, written_answer(response), notes)
+        return _answered(found, sure, _cited(response, len(found.hits)), notes)
 
     def confidence(self, found: Found) -> float:
         """Return the probability that the passages hold the answer, 0 to 1."""
@@ -124,31 +124,28 @@ def answer_messages(query: str, hits: Sequence[Hit]) -> tuple[Message, ...]:
     return ({"role": "system", "content": RULES}, {"role": "user", "content": asked})
 
 
-def written_answer(response: Response) -> str:
-    """Return the answer with marks; where a target quotes and does not cite, each quotation gets its mark."""
+def _cited(response: Response, passages: int) -> Cited:
+    """Return the answer with its citations; where a target quotes and does not cite, each quotation has its mark."""
     quotes = response.extra.get("quotes")
-    if not isinstance(quotes, (list, tuple)):
-        return response.text
-    lines = []
-    for quote in quotes:
+    found: list[tuple[str, int]] = []
+    for quote in quotes if isinstance(quotes, (list, tuple)) else ():
         place = str(quote.get("passage", "")).partition("#")[0].partition("~")[0] if isinstance(quote, Mapping) else ""
-        if not place.isdigit():
-            return response.text
-        lines.append(f"{quote['text']} [{int(place) + 1}]")
-    return "\n".join(lines) or response.text
+        if not place.isdigit() or int(place) >= passages:
+            return resolve_citations(response.text, passages)
+        found.append((str(quote["text"]).strip(), int(place) + 1))
+    return quoted(found) if found else resolve_citations(response.text, passages)
 
 
-def _answered(found: Found, sure: float, text: str, notes: list[str]) -> Answer:
-    if text.strip().casefold().startswith(NOT_FOUND.rstrip(".").casefold()) or not text.strip():
+def _answered(found: Found, sure: float, cited: Cited, notes: list[str]) -> Answer:
+    if cited.text.casefold().startswith(NOT_FOUND.rstrip(".").casefold()) or not cited.text:
         return _abstained(found, sure, "the model did not find it in the passages", notes)
-    cited = resolve_citations(text, len(found.hits))
     quality = citation_quality(cited, [hit.text for hit in found.hits])
     if cited.unresolved:
         named = ", ".join(f"[{number}]" for number in dict.fromkeys(cited.unresolved))
         notes.append(f"the model cited {named}, which no passage is; the mark was taken out")
     if not cited.citations:
         notes.append("the answer cites no passage: nothing shows where it comes from")
-    return Answer(found.query, cited.text.strip(), False, "", sure, found, cited, quality, notes)
+    return Answer(found.query, cited.text, False, "", sure, found, cited, quality, notes)
 
 
 def _abstained(found: Found, sure: float, reason: str, notes: list[str]) -> Answer:

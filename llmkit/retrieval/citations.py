@@ -1,7 +1,8 @@
 """Citations in an answer: ``[n]`` resolves to the n-th passage, or is not shown.
 
-``[1]``, ``[1, 3]``, ``[1][3]`` and ``[2-4]`` are read; inside code they are code. A number that no passage has is taken
-out of the text and told; a sentence is not taken out with it.
+``[1]``, ``[1, 3]``, ``[1][3]`` and ``[2-4]`` are read, and what models write in their place: ``[ 1 ]``, ``[1, 3,]``,
+``[passage 1]``, ``[^1]``, the same in lenticular brackets. Inside code they are code. A number that no passage has is
+taken out of the text and told; a sentence is not taken out with it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from dataclasses import dataclass
 from llmkit.text.markdown import code_spans
 from llmkit.text.sentences import sentence_spans
 
-_MARK = re.compile(r"(?P<gap>[ \t]*)\[(?P<numbers>\d{1,4}(?:\s*[,;\u2013-]\s*\d{1,4})*)\](?!\()")
+_MARK = re.compile(
+    r"(?P<gap>[ \t]*)[\[\u3010]\s*(?:\^|(?:passages?|sources?)\s+)?"
+    r"(?P<numbers>\d{1,4}(?:\s*(?:[,;\u2013-]|and)\s*\d{1,4})*)\s*[,;]?\s*(?:\u2020[^\]\u3011\n]*)?[\]\u3011](?!\()",
+    re.IGNORECASE,
+)
 _PART = re.compile(r"(\d+)(?:\s*[\u2013-]\s*(\d+))?")
 _QUOTE = re.compile('"([^"\n]{8,})"|\u201c([^\u201d\n]{8,})\u201d')
 _WORD = re.compile(r"\w")
@@ -34,7 +39,7 @@ class Cited:
     """An answer whose every citation resolves.
 
     Attributes:
-        text: The answer, marks that resolve in one form (``[1][3]``), others taken out.
+        text: The answer without white space around it, marks that resolve in one form (``[1][3]``), others taken out.
         citations: Where the marks stand in ``text``.
         unresolved: Numbers that were cited and that no passage has, as often as they were.
     """
@@ -66,13 +71,14 @@ class CitationQuality:
 
 def resolve_citations(answer: str, passages: int) -> Cited:
     """Return the answer with the citations that name one of so many passages, and no others."""
+    answer = answer.strip()
     code = code_spans(answer)
     parts: list[str] = []
     found: list[Citation] = []
     unresolved: list[int] = []
     at = length = 0
     for match in _MARK.finditer(answer):
-        mark = match.start("numbers") - 1
+        mark = match.end("gap")
         if any(start <= mark < end for start, end in code):
             continue
         named = _numbers(match["numbers"])
@@ -80,13 +86,31 @@ def resolve_citations(answer: str, passages: int) -> Cited:
         unresolved += [number for number in named if not 1 <= number <= passages]
         shown = "".join(f"[{number}]" for number in good)
         before = answer[at : match.start()] + (match["gap"] if good else "")
+        if not length:  # a mark that was taken out of the beginning leaves its space
+            before = before.lstrip()
         parts += [before, shown]
         length += len(before)
         if good:
             found.append(Citation(length, length + len(shown), tuple(good)))
         length += len(shown)
         at = match.end()
-    return Cited("".join([*parts, answer[at:]]), tuple(found), tuple(unresolved))
+    rest = answer[at:] if length else answer[at:].lstrip()
+    return Cited("".join([*parts, rest]).rstrip(), tuple(found), tuple(unresolved))
+
+
+def quoted(quotations: Sequence[tuple[str, int]]) -> Cited:
+    """Return an answer made of quotations, a line each, each with the mark of the passage (from 1) that it is from.
+
+    What stands in brackets inside a quotation is the document's own, and no citation.
+    """
+    text = ""
+    found: list[Citation] = []
+    for quotation, number in quotations:
+        text += f"{chr(10) if text else ''}{quotation} "
+        mark = f"[{number}]"
+        found.append(Citation(len(text), len(text) + len(mark), (number,)))
+        text += mark
+    return Cited(text, tuple(found), ())
 
 
 def citation_quality(cited: Cited, passages: Sequence[str]) -> CitationQuality:

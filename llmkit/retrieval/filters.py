@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -159,10 +159,17 @@ def _period(text: str) -> tuple[str, str] | None:
     return first.isoformat(), after.isoformat()
 
 
+def all_of(filters: Sequence[str] | None) -> str | None:
+    """Return one filter of several, all of which must hold; None for none."""
+    if not filters:
+        return None
+    return filters[0] if len(filters) == 1 else " and ".join(f"({one})" for one in filters)
+
+
 def _sql(tree: Tree, known: Mapping[str, str], parameters: list[Any]) -> str:
     match tree:
         case Joined(word=word, parts=parts):
-            return "(" + f" {word.upper()} ".join(_sql(part, known, parameters) for part in parts) + ")"
+            return _tree(word.upper(), [_sql(part, known, parameters) for part in parts])
         case Not(part=part):
             return f"(NOT {_sql(part, known, parameters)})"
         case Exists(field=field):
@@ -185,17 +192,27 @@ def _compared(tree: Compare, kind: str, parameters: list[Any]) -> str:
 
 def _tests(tree: Compare, column: str, before: tuple[str, ...], parameters: list[Any], kind: str = "str") -> str:
     """Return the test of a column; ``before`` are parameters that the column itself takes, each time it is named."""
+    if tree.operator == "in" and kind != "date":
+        parameters += [*before, *(compared for value in tree.values for _, compared in _comparisons("=", value, kind))]
+        return f"COALESCE({column} IN ({', '.join('?' * len(tree.values))}), 0)"
     found = []
     for value in tree.values:
         operator = "=" if tree.operator == "in" else tree.operator
         for sign, compared in _comparisons(operator, value, kind):
             parameters += [*before, compared]
             found.append(sign.format(column=column))
-    word = " OR " if tree.operator == "in" else " AND "
     # Two comparisons of one date belong together.
     step = len(found) // len(tree.values)
     groups = [" AND ".join(found[at : at + step]) for at in range(0, len(found), step)]
-    return f"COALESCE({word.join(f'({group})' for group in groups)}, 0)"
+    return f"COALESCE({_tree('OR' if tree.operator == 'in' else 'AND', groups)}, 0)"
+
+
+def _tree(word: str, tests: Sequence[str]) -> str:
+    """Join tests in pairs of pairs: SQLite refuses a chain of a thousand as too deep an expression."""
+    if len(tests) == 1:
+        return f"({tests[0]})"
+    half = len(tests) // 2
+    return f"({_tree(word, tests[:half])} {word} {_tree(word, tests[half:])})"
 
 
 def _comparisons(operator: str, value: Value, kind: str) -> list[tuple[str, Any]]:

@@ -102,12 +102,15 @@ class Index:
 
         if where is None:
             return None
-        found = self._rows(
-            f"SELECT number FROM chunks WHERE document IN (SELECT d.id FROM documents d WHERE {where.sql}) "  # noqa: S608 - made by filters.py, its values are parameters
-            "ORDER BY number",
-            where.parameters,
-        )
-        return np.fromiter((row[0] for row in found), dtype=np.int64)
+        try:
+            found = self._rows(
+                f"SELECT number FROM chunks WHERE document IN (SELECT d.id FROM documents d WHERE {where.sql}) "  # noqa: S608 - made by filters.py, its values are parameters
+                "ORDER BY number",
+                where.parameters,
+            )
+            return np.fromiter((row[0] for row in found), dtype=np.int64)
+        except sqlite3.OperationalError as error:
+            raise UsageError(f"the filter is too large for SQLite: {error}") from error
 
     def vectors(self) -> tuple[NDArray[float32], NDArray[int64]]:
         """Return the vectors, shape (rows, dimensions), mapped from the file, and the row of each chunk.

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmkit.prompts.fence import fenced
-from llmkit.retrieval.citations import citation_quality, resolve_citations
+from llmkit.retrieval.citations import citation_quality, quoted, resolve_citations
 from llmkit.retrieval.injection import suspicious
 
 
@@ -23,6 +23,9 @@ from llmkit.retrieval.injection import suspicious
         ("See [7](http://x) and [1].", "See [7](http://x) and [1].", ()),
         ("`a[9]` is code [1].", "`a[9]` is code [1].", ()),
         ("None at all.", "None at all.", ()),
+        ("So [ 1 ], [2, 3,], [^1], [passage 2] and [Passages 1 and 3].", "So [1], [2][3], [1], [2] and [1][3].", ()),
+        ("So \u30101\u3011 and \u30102\u2020source\u3011, not [ 7 ] or [^8].", "So [1] and [2], not or.", (7, 8)),
+        ("\n  [9] It says so [1].\n", "It says so [1].", (9,)),
         ("[9999-1]", "", (9999,)),
     ],
 )
@@ -35,6 +38,15 @@ def test_what_does_not_resolve_is_not_shown(answer: str, text: str, unresolved: 
         assert cited.text == text
     for citation in cited.citations:
         assert cited.text[citation.start : citation.end] == "".join(f"[{number}]" for number in citation.numbers)
+
+
+def test_brackets_inside_a_quotation_are_the_documents_own() -> None:
+    cited = quoted([("Invented in 1959 [3], quadratic [17].", 2), ("items[0]", 1)])
+    assert cited.text == "Invented in 1959 [3], quadratic [17]. [2]\nitems[0] [1]"
+    assert cited.numbers == [2, 1]
+    assert cited.unresolved == ()
+    assert [cited.text[one.start : one.end] for one in cited.citations] == ["[2]", "[1]"]
+    assert cited.text.splitlines()[0].endswith(cited.text[cited.citations[0].start : cited.citations[0].end])
 
 
 @given(st.lists(st.sampled_from(["[1]", " [2, 7]", "[12]", "x", " y.", "[", "]", "`", "[3-5]", "\n"]), max_size=15))

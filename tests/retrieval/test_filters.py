@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmkit.retrieval.filters import FilterError, compile_filter
+from llmkit.retrieval.filters import FilterError, all_of, compile_filter
 
 FIELDS = {"date": "date", "lang": "str", "tags": "list[str]", "stars": "int", "price": "float", "draft": "bool"}
 DOCUMENTS: list[dict[str, Any]] = [
@@ -112,6 +112,23 @@ def test_a_filter_is_refused_with_the_place(source: str, message: str, column: i
     assert line == f"  {source}"
     assert caret == " " * (column + 2) + "^"
     assert caught.value.exit_code == 2
+
+
+def test_long_lists_and_chains_are_no_trouble_for_sqlite() -> None:
+    assert passing(f"stars in ({','.join(map(str, range(4, 1990)))})") == [1, 3]
+    assert passing(" or ".join(f"stars={number}" for number in range(4, 550))) == [1, 3]
+    assert passing(" and ".join(f"stars!={number}" for number in range(4, 550))) == [0, 2, 4]
+    months = ",".join(f"{year}-{month:02}" for year in range(1950, 2023) for month in range(1, 13))
+    assert passing(f"date in ({months})") == [0]
+    assert passing(f"tags in ({','.join(f'x{number}' for number in range(1400))}, howto)") == [0]
+
+
+def test_several_filters_must_all_hold() -> None:
+    written = all_of(["stars = 3 or stars = 5", 'lang = "en"'])
+    assert written is not None
+    assert passing(written) == [0]
+    assert all_of(["stars = 3"]) == "stars = 3"
+    assert all_of([]) is None
 
 
 def test_all_misfits_are_told_at_once() -> None:
