@@ -24,9 +24,14 @@ plugins: [hashes.py]
 embed: hashes
 safety: {max_failures: 0.5}
 """
-PLUGIN = '''
+PLUGIN = f'''
 """Vectors of hashed words."""
+import sys
 from dataclasses import dataclass
+
+sys.path.append({str(Path(__file__).resolve().parents[2])!r})
+'''
+PLUGIN += '''
 
 import numpy as np
 

@@ -110,7 +110,7 @@ def test_a_run_killed_while_its_steps_are_written_begins_anew(tmp_path: Path, se
     again = llmkit("eval", "c.yaml", "--out", "run", "--format", "json", folder=tmp_path)
     assert again.code == 0, again.err
     assert again.json["scores"]["coherence"]["n"] == 6
-    assert len(server.log()) == 1 + 6 * 2
+    assert len(server.log()) in {1 + 6 * 2, 1 + 1 + 6 * 2}  # the killed run's own request may be logged this late
 
 
 def test_a_run_killed_between_its_judges_rows_goes_on_with_the_steps_it_has(tmp_path: Path, server: FakeServer) -> None:
