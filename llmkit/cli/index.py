@@ -180,19 +180,10 @@ def verify_command(
 @index_app.command("gc")
 def gc_command(named: Named, output_format: Shown = Format.text) -> None:
     """Drop vectors that no chunk needs any more; a build does so by itself when they are many."""
-    from llmkit.flows.index.derive import derive
+    from llmkit.flows.index.derive import collect_dead
     from llmkit.flows.index.named import index_folder
-    from llmkit.retrieval.gc import collect
-    from llmkit.retrieval.index import Index
-    from llmkit.retrieval.store import IndexStore
 
-    folder = index_folder(named)
-    with Index.open(folder) as index:
-        vector = index.meta.config.get("vector", "auto")
-    with IndexStore(folder) as store:
-        store.epoch = int(store.value("epoch") or 0)
-        gone = collect(store)
-        derive(store, vector)
+    gone = collect_dead(index_folder(named))
     _print({"removed": gone}, [f"{gone:,} vectors without a chunk removed"], output_format)
 
 

@@ -27,7 +27,8 @@ def dead_share(store: IndexStore) -> float:
 def collect(store: IndexStore) -> int:
     """Write the vectors that chunks have to a new file, go over to it in one transaction, and return how many went.
 
-    Readers that are open keep the old file until they close. Approximate indexes are to be derived anew.
+    Those that a build made before it was killed are kept for the next. Readers that are open keep the old file until
+    they close. Approximate indexes are to be derived anew.
     """
     old = int(store.value("epoch") or 0)
     if not old:
@@ -41,10 +42,12 @@ def collect(store: IndexStore) -> int:
     with store.transaction() as sql:
         sql.execute("CREATE TEMP TABLE IF NOT EXISTS live (row INTEGER PRIMARY KEY)")
         sql.execute("DELETE FROM live")
-        sql.execute(
-            "INSERT OR IGNORE INTO live SELECT v.row FROM chunks c JOIN vectors v ON v.key = c.key AND v.epoch = ?",
-            (old,),
-        )
+        for table in ("chunks", "staged_chunks", "staged_keys"):  # a build that was killed has paid for the last two
+            sql.execute(
+                f"INSERT OR IGNORE INTO live SELECT v.row FROM {table} c "  # noqa: S608 - three constants
+                "JOIN vectors v ON v.key = c.key AND v.epoch = ?",
+                (old,),
+            )
         sql.execute("DELETE FROM vectors WHERE epoch = ? AND row NOT IN (SELECT row FROM live)", (old,))
         at, last = 0, -1
         while True:

@@ -16,6 +16,7 @@ from llmkit.flows.index.build import build_index
 from llmkit.flows.index.options import BuildOptions, Notice
 from llmkit.flows.index.parts import Parts, Safety
 from llmkit.retrieval.checks import faults
+from llmkit.retrieval.gc import collect, dead_share
 from llmkit.retrieval.index import Index
 from llmkit.retrieval.store import IndexStore
 from tests.flows.index_source import TextFolder, parts_of
@@ -291,6 +292,21 @@ def test_an_endpoint_that_goes_away_costs_nothing_twice(tmp_path: Path) -> None:
     assert built.counts["chunks"] == 300
 
 
+def test_collecting_keeps_what_a_build_paid_for_before_it_died(docs: Folder) -> None:
+    docs.build()
+    for number in range(80):
+        docs.write(f"more{number}.txt", f"One more, {number}.")
+    dying = Dying()
+    with pytest.raises(InfrastructureError, match="went away"):
+        docs.build(embedder=dying, tokenizer=dying)
+    paid = sum(map(len, dying.calls))
+    with IndexStore(docs.folder) as store:
+        assert collect(store) == 0
+    docs.build()
+    assert (paid, docs.embedded) == (32, 80 - paid)
+    assert_vectors_fit(docs)
+
+
 def test_an_interrupt_keeps_what_is_there(docs: Folder) -> None:
     class Stopped(HashEmbedder):
         def embed(self, texts: Any, role: str) -> Any:
@@ -333,8 +349,6 @@ def assert_vectors_fit(docs: Folder) -> None:
 
 
 def test_dead_vectors_are_collected(tmp_path: Path) -> None:
-    from llmkit.retrieval.gc import collect, dead_share
-
     docs = Folder(tmp_path, 20)
     docs.build()
     for number in range(10):

@@ -165,9 +165,8 @@ def _nothing_to_do(
     counts = plan.counts() | {"embedded": 0, "embed_ms": 0}
     run = _run(parts, started, counts, Embedded())
     touch(store, Changes(seen=plan.touched, failures=plan.failures, run=run))
-    if parts.vector not in ("auto", "exact") or meta.tuned:  # a kill may have come between publishing and this
-        store.epoch = int(store.value("epoch") or 0)
-        derive(store, parts.vector)
+    store.epoch = int(store.value("epoch") or 0)
+    derive(store, parts.vector)  # a kill may have come between publishing and this, or its folder was removed
     return _built(parts, plan, meta, Embedded(), counts=counts, began=began, published=False)
 
 

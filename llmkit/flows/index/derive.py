@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from llmkit import registry
 from llmkit.flows.index.options import BuildOptions, Step
 from llmkit.retrieval.failures import writing
+from llmkit.retrieval.gc import collect
 from llmkit.retrieval.index import Index
 from llmkit.retrieval.store import IndexStore
 
@@ -31,7 +33,9 @@ def derive(store: IndexStore, vector: Any, options: BuildOptions | None = None) 
         options: Who is told.
     """
     meta = store.meta
-    if not store.epoch or meta is None or store.value("derived") or vector in ("exact", "none"):
+    if not store.epoch or meta is None or vector in ("exact", "none") or _is_there(store):
+        return
+    if vector == "auto" and not meta.tuned:
         return
     with Index.open(store.folder) as index:
         vectors, rows = live_vectors(index)
@@ -58,6 +62,32 @@ def derive(store: IndexStore, vector: Any, options: BuildOptions | None = None) 
         known = json.dumps({"spec": vector, "folder": name})
         sql.execute("INSERT OR REPLACE INTO meta VALUES ('derived', ?)", (known,))
     store.tidy()
+
+
+def collect_dead(folder: Path) -> int:
+    """Drop the vectors that no chunk of an index needs, derive its approximate index anew, return how many went.
+
+    Raises:
+        UsageError: there is no index in the folder, or it was never built to its end.
+        ConfigError: its approximate index is a plug-in's, and that is not there; nothing was dropped.
+    """
+    with Index.open(folder) as index:
+        meta = index.meta
+    vector = meta.config.get("vector", "auto")
+    if vector != "exact" and (vector != "auto" or meta.tuned):
+        home = Path(meta.source).parent if meta.source else Path()
+        registry.load_plugins([home / file for file in meta.config.get("plugins", ())])
+    with IndexStore(folder) as store:
+        store.epoch = int(store.value("epoch") or 0)
+        gone = collect(store)
+        derive(store, vector)
+    return gone
+
+
+def _is_there(store: IndexStore) -> bool:
+    """Return whether the last generation has its approximate index, and nobody has removed the folder."""
+    known = store.value("derived")
+    return bool(known) and (store.folder / json.loads(known)["folder"]).is_dir()
 
 
 def live_vectors(index: Index) -> tuple[NDArray[float32], NDArray[int64]]:
