@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from llmkit.text.bm25 import STOP_WORDS, stem, terms
+from llmkit.text.runs import grams
 
 _LOOKED_AT = 5
 
@@ -44,14 +45,17 @@ def coverage(query: str, passages: Sequence[str], frequencies: Mapping[str, int]
         return 0.0
     shares = []
     for passage in passages[:_LOOKED_AT]:
-        held = set(terms(passage))
+        held = {part for word in terms(passage) for part in grams(word)}
         shares.append(sum(weight for word, weight in rarity.items() if word in held) / total)
     return max(shares, default=0.0)
 
 
 def telling_words(query: str) -> list[str]:
-    """Return the words of a question that say what it is about, in lower case, each once."""
-    words = list(dict.fromkeys(terms(query, "none")))
+    """Return the words of a question that say what it is about, in lower case, each once.
+
+    Where a writing has no spaces, these are pairs or threes of characters (`llmkit.text.runs.gram_spans`).
+    """
+    words = list(dict.fromkeys(part for word in terms(query, "none") for part in grams(word)))
     return [word for word in words if word not in STOP_WORDS] or words
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from llmkit.errors import InfrastructureError, UsageError
 from llmkit.retrieval.failures import damaged
-from llmkit.retrieval.match import match_of
+from llmkit.retrieval.match import TRIGRAM, match_of, short_of
 from llmkit.retrieval.records import Derived, IndexMeta, StoredChunk
 from llmkit.retrieval.schema import FILE_NAME, connect_reader
+from llmkit.retrieval.short import short_scores
 from llmkit.retrieval.vector_file import open_rows, vector_path
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _CHUNK: Final = (
     'SELECT c.number, d.path, d.title, c.headings, c.start, c."end", c.text, d.meta, c.ordinal, c.page '
     "FROM chunks c JOIN documents d ON d.id = c.document "
 )
+_BM25: Final = "SELECT rowid, -bm25(chunks_fts) AS score FROM chunks_fts WHERE chunks_fts MATCH ?"
 _AT_ONCE: Final = 500
 _ATTEMPTS: Final = 20
 
@@ -177,16 +179,18 @@ class Index:
         A chunk is found by any word of the query; words such as 'the' count only where there are no others. The
         statistics are those of the whole index, whatever the filter.
         """
-        match = match_of(query)
-        if not match or k < 1:
+        match = match_of(query, self._tokenizer)
+        short = short_of(query) if self._tokenizer == TRIGRAM else []
+        if k < 1 or not (match or short):
             return []
-        statement = "SELECT rowid, -bm25(chunks_fts) AS score FROM chunks_fts WHERE chunks_fts MATCH ?"
+        if short:
+            return self._with_short(match, short, k, allowed)
         try:
             if allowed is None:
-                found = self._rows(f"{statement} ORDER BY score DESC, rowid LIMIT ?", (match, k))
+                found = self._rows(f"{_BM25} ORDER BY score DESC, rowid LIMIT ?", (match, k))
             else:
                 passing = set(allowed.tolist())
-                rows = self._rows(statement, (match,))
+                rows = self._rows(_BM25, (match,))
                 found = sorted((row for row in rows if row[0] in passing), key=lambda row: (-row[1], row[0]))[:k]
         except sqlite3.OperationalError as error:
             if "no such table" in str(error):
@@ -198,13 +202,43 @@ class Index:
         """Return for each word how many chunks hold it, in any inflection; empty without a lexical index."""
         found: dict[str, int] = {}
         for word in dict.fromkeys(words):
-            match = match_of(word)
+            match = match_of(word, self._tokenizer)
             try:
                 rows = self._rows("SELECT count(*) FROM chunks_fts WHERE chunks_fts MATCH ?", (match,)) if match else ()
             except sqlite3.OperationalError:
                 return {}
             found[word] = rows[0][0] if rows else 0
+        short = [word for word in found if self._tokenizer == TRIGRAM and short_of(word) == [word]]
+        if short:
+            for _, text in self._texts():
+                for word in short:
+                    found[word] += word in text.lower()
         return found
+
+    @property
+    def _tokenizer(self) -> str:
+        return str(self._values.get("lexical") or "")
+
+    def _with_short(
+        self, match: str, short: Sequence[str], k: int, allowed: NDArray[int64] | None
+    ) -> list[tuple[int, float]]:
+        """Return what `lexical` does, with what trigrams cannot look up."""
+        scores = short_scores(self._texts(), short)
+        for number, score in self._rows(_BM25, (match,)) if match else ():
+            scores[number] = scores.get(number, 0.0) + score
+        passing = None if allowed is None else set(allowed.tolist())
+        found = [pair for pair in scores.items() if passing is None or pair[0] in passing]
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
+
+    def _texts(self) -> Iterator[tuple[int, str]]:
+        """Yield the number and the searched text of every chunk."""
+        last = -1
+        while rows := self._rows(
+            "SELECT number, lead || char(10) || text FROM chunks WHERE number > ? ORDER BY number LIMIT ?",
+            (last, _AT_ONCE),
+        ):
+            yield from rows
+            last = rows[-1][0]
 
     def _places(self) -> NDArray[int64]:
         """Return the row of each chunk by its number; -1 for numbers without a chunk, 0 where there are no vectors."""

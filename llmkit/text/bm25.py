@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 import re
+import unicodedata
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,10 +30,10 @@ def terms(text: str, stemming: Stemming = "light") -> list[str]:
     """Return the terms of ``text`` in order: its words in lower case, stemmed.
 
     A name such as ``max_cost`` is found by its parts and as a whole: ``max``, ``cost``, ``max_cost``; ``max-cost`` and
-    ``maxCost`` are their parts. A possessive ``'s`` is dropped.
+    ``maxCost`` are their parts. A possessive ``'s`` is dropped. Accents count alike, however they are encoded (NFC).
     """
     found: list[str] = []
-    for word in _WORD.findall(_CAMEL.sub(" ", text)):
+    for word in _WORD.findall(_CAMEL.sub(" ", text if text.isascii() else unicodedata.normalize("NFC", text))):
         lowered = word.lower().replace("\u2019", "'").removesuffix("'s")
         parts = lowered.split("_")
         found += parts if stemming == "none" else map(stem, parts)
