@@ -96,7 +96,8 @@ class SafetyConfig(Section):
         default=0.3, description="Greatest share of the documents that may vanish at once (more than five of them)."
     )
     max_failures: Annotated[Number, Field(ge=0, le=1)] = Field(
-        default=0.02, description="Greatest share of the documents that may be unreadable."
+        default=0.02,
+        description="Greatest share of the documents that may be unreadable (more than five of them, or all).",
     )
 
 

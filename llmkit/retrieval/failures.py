@@ -28,6 +28,10 @@ def writing(path: Path) -> Iterator[None]:
 
 def damaged(path: Path, why: str) -> InfrastructureError:
     """Return the sentence for a file of the index that is not what was written."""
+    if "not a database" in why:
+        return InfrastructureError(
+            f"{path} is damaged: {why}, so nothing can be read of it; remove the folder {path.parent} and build again"
+        )
     return InfrastructureError(
         f"{path} is damaged: {why}; 'llmkit index verify' says what is lost and with --repair mends it, or remove the "
         "folder and build again"

@@ -204,6 +204,27 @@ def test_what_is_not_there_is_said(place: Path) -> None:
     assert "unknown chunker 'nothing'" in bad.err
 
 
+def test_settings_with_which_no_search_can_work_are_refused(place: Path) -> None:
+    retrieve = "retrieve: {filter: 'lng = en', boost: {field: dat, half_life: soon}, mode: lexical}\nlexical: none\n"
+    (place / "c.yaml").write_text(CONFIG + retrieve + "metadata: {fields: {lang: str, date: date}}\n")
+    bad = index(place, "build", "c.yaml")
+    assert (bad.code, (place / "store").exists()) == (2, False)
+    for said in (
+        "c.yaml:7: retrieve.filter: filter: there is no field 'lng' (did you mean 'lang'?)",
+        "c.yaml:7: retrieve.boost.field: there is no field 'dat' of type date",
+        "c.yaml:7: retrieve.boost.half_life: 'soon' is no span of time",
+        "c.yaml:7: retrieve.mode: the mode lexical needs another 'lexical' than none",
+    ):
+        assert said in bad.err
+    fits = ("lng=lang", "dat,=date,", "soon=1y", "lexical}=dense}")
+    text = (place / "c.yaml").read_text()
+    for old, new in (pair.split("=") for pair in fits):
+        text = text.replace(old, new)
+    (place / "c.yaml").write_text(text)
+    good = index(place, "build", "c.yaml")
+    assert good.code == 0, good.err
+
+
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_was_paid_for(place: Path) -> None:
     slow = ("--set", "embed={hashes: {pause: 0.01}}")

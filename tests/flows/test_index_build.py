@@ -13,8 +13,10 @@ import pytest
 from llmkit import registry
 from llmkit.errors import InfrastructureError, Interrupted
 from llmkit.flows.index.build import build_index
+from llmkit.flows.index.forecast import forecast
 from llmkit.flows.index.options import BuildOptions, Notice
 from llmkit.flows.index.parts import Parts, Safety
+from llmkit.flows.index.verify import verify_index
 from llmkit.retrieval.checks import faults
 from llmkit.retrieval.gc import collect, dead_share
 from llmkit.retrieval.index import Index
@@ -181,13 +183,37 @@ class Counting(TextFolder):
 
 
 def test_too_many_failures_publish_nothing(docs: Folder) -> None:
-    docs.build()
-    docs.write("03.txt", "BROKEN")
-    docs.write("04.txt", "Changed.")
-    with pytest.raises(InfrastructureError, match=r"1 of 10 documents cannot be read.*\n  03\.txt: it is broken"):
+    for name in "3456":
+        docs.write(f"0{name}.txt", "BROKEN")
+    few = docs.build()
+    assert (few.counts["documents"], few.counts["added"], len(few.failures)) == (6, 6, 4), "a few are no reason"
+    with pytest.raises(InfrastructureError, match=r"4 of 10 documents cannot be read.* serves.*\n  03\.txt: it is bro"):
+        docs.build(safety=Safety(max_failures=0))
+    for name in "127":
+        docs.write(f"0{name}.txt", "BROKEN")
+    docs.write("00.txt", "Changed.")
+    with pytest.raises(InfrastructureError, match=r"7 of 10 documents cannot be read.*the last index still serves"):
         docs.build()
+    assert forecast(docs.parts()).would_refuse.startswith("7 of 10 documents cannot be read")
     with Index.open(docs.folder) as index:
         assert index.meta.generation == 1
+
+
+def test_a_first_build_of_which_nothing_can_be_read_is_refused(tmp_path: Path) -> None:
+    docs = Folder(tmp_path, count=0)
+    docs.write("a.txt", "BROKEN")
+    with pytest.raises(InfrastructureError, match=r"1 of 1 documents cannot be read.*there is no index yet"):
+        docs.build()
+    docs.write("b.txt", "One that can.")
+    assert docs.build().counts["documents"] == 1
+
+
+def test_failures_that_the_last_build_told_are_not_behind(docs: Folder) -> None:
+    docs.write("03.txt", "BROKEN")
+    docs.build()
+    assert verify_index(docs.folder, docs.parts()).behind == {}
+    docs.write("03.txt", "BROKEN in another way")
+    assert verify_index(docs.folder, docs.parts()).behind == {"added": 1}
 
 
 def test_a_loader_that_raises_anything_is_a_failure(docs: Folder) -> None:

@@ -64,7 +64,7 @@ def _build(store: IndexStore, parts: Parts, options: BuildOptions, began: float,
         return _nothing_to_do(store, plan, parts, before, started=started, began=began)
     store.begin(parts.embed_fingerprint)
     _read(store, parts, plan, options)
-    refuse_failures(plan, parts)
+    refuse_failures(plan, parts, serves=before is not None)
     rekeyed = before is not None and (_keyed_otherwise(before, parts) or store.lost())
     if rekeyed:
         store.rekey(parts.embed_fingerprint, plan.removed, title_prefix=parts.title_prefix)
@@ -161,7 +161,7 @@ def _read(store: IndexStore, parts: Parts, plan: Plan, options: BuildOptions) ->
 def _nothing_to_do(
     store: IndexStore, plan: Plan, parts: Parts, meta: IndexMeta, *, started: str, began: float
 ) -> Built:
-    refuse_failures(plan, parts)
+    refuse_failures(plan, parts, serves=True)
     counts = plan.counts() | {"embedded": 0, "embed_ms": 0}
     run = _run(parts, started, counts, Embedded())
     touch(store, Changes(seen=plan.touched, failures=plan.failures, run=run))

@@ -55,6 +55,7 @@ class Forecast:
 class _Known:
     """What the index knows, read once."""
 
+    there: bool = False
     documents: dict[str, Known] = field(default_factory=dict)
     failures: dict[str, Failed] = field(default_factory=dict)
     keys: set[bytes] = field(default_factory=set)
@@ -71,7 +72,6 @@ def forecast(parts: Parts, options: BuildOptions | None = None) -> Forecast:
     known = _known(parts)
     options.tell(Step("looking", 0, 0))
     plan = make_plan(parts, known.documents, {} if options.retry_failed else known.failures, verify=options.verify)
-    refuse = _refusal(parts, options, plan)
     chunks = tokens = truncated = 0
     wanted: set[bytes] = set()
     work = plan.work
@@ -90,6 +90,7 @@ def forecast(parts: Parts, options: BuildOptions | None = None) -> Forecast:
             limit = parts.embedder.max_tokens
             truncated += 0 if limit is None else sum(count > limit for count in counts)
         options.tell(Step("reading", done, len(work)))
+    refuse = _refusal(parts, options, plan, serves=known.there)
     speed = known.seconds_a_token
     return Forecast(
         counts=plan.counts(),
@@ -104,13 +105,14 @@ def forecast(parts: Parts, options: BuildOptions | None = None) -> Forecast:
     )
 
 
-def _refusal(parts: Parts, options: BuildOptions, plan: Any) -> str:
+def _refusal(parts: Parts, options: BuildOptions, plan: Any, *, serves: bool) -> str:
     from llmkit.errors import InfrastructureError
-    from llmkit.flows.index.plan import refuse_mass_deletion
+    from llmkit.flows.index.plan import refuse_failures, refuse_mass_deletion
 
     try:
         if not options.allow_deletes:
             refuse_mass_deletion(plan, parts)
+        refuse_failures(plan, parts, serves=serves)
     except InfrastructureError as error:
         return str(error)
     return ""
@@ -125,6 +127,7 @@ def _known(parts: Parts) -> _Known:
     except UsageError:
         return known
     with closing(connection):
+        known.there = bool(connection.execute("SELECT 1 FROM meta WHERE name = 'meta'").fetchone())
         known.documents = {path: Known(*rest) for path, *rest in connection.execute(_ROWS)}
         known.failures = {path: Failed(*rest) for path, *rest in connection.execute(_FAILURES)}
         found = connection.execute(

@@ -45,7 +45,8 @@ class Safety:
 
     Attributes:
         max_delete_ratio: Greatest share of the known documents that may vanish at once.
-        max_failures: Greatest share of the documents that may be unreadable.
+        max_failures: Greatest share of the documents that may be unreadable. Five may be whatever the share, unless
+            they are all there are, or it is 0.
     """
 
     max_delete_ratio: float = 0.3

@@ -15,7 +15,7 @@ DOUBT_NS: Final = 2_000_000_000
 """A file changed this short a time before a scan may change again without a trace; next time its hash decides."""
 
 FEW: Final = 5
-"""So many documents may vanish whatever the share."""
+"""So many documents may vanish, or be unreadable, whatever the share."""
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class Plan:
         return {
             "added": len(added - self.moved.keys() - self.failures.keys()),
             "changed": sum(found.path not in self.failures for found in self.changed),
-            "moved": len(self.moved),
+            "moved": len(self.moved.keys() - self.failures.keys()),
             "removed": len(self.removed) - len(self.moved),
             "failed": len(self.failures),
             "unchanged": self.unchanged + len(self.touched),
@@ -182,18 +182,23 @@ def refuse_mass_deletion(plan: Plan, parts: Parts) -> None:
         )
 
 
-def refuse_failures(plan: Plan, parts: Parts) -> None:
-    """Raise InfrastructureError where too many documents cannot be read."""
-    failed = len(plan.failures)
-    if failed <= parts.safety.max_failures * max(plan.found, 1):
+def refuse_failures(plan: Plan, parts: Parts, *, serves: bool) -> None:
+    """Raise InfrastructureError where too many documents cannot be read: more than a few of them, or all.
+
+    Args:
+        plan: What was found.
+        parts: Whose ``safety`` holds; with ``max_failures`` 0 the first failure is too many.
+        serves: Whether an index is there, which serves on.
+    """
+    failed, share = len(plan.failures), parts.safety.max_failures
+    if failed <= share * max(plan.found, 1) or (share and failed <= FEW and failed < plan.found):
         return
     shown = [f"{path}: {one.error}" for path, one in sorted(plan.failures.items())[:5]]
     more = f"\n  and {failed - len(shown):,} more" if failed > len(shown) else ""
     raise InfrastructureError(
-        f"{failed:,} of {plan.found:,} documents cannot be read, more than safety.max_failures "
-        f"{parts.safety.max_failures:g} allows; the last index still serves, and what was read is kept:\n  "
-        + "\n  ".join(shown)
-        + more
+        f"{failed:,} of {plan.found:,} documents cannot be read, more than safety.max_failures {share:g} allows; "
+        f"{'the last index still serves' if serves else 'there is no index yet'}, and what was read is kept. Mend or "
+        "exclude them, or allow more:\n  " + "\n  ".join(shown) + more
     )
 
 

@@ -21,10 +21,13 @@ def prepared(config: IndexConfig) -> Iterator[Parts]:
     """Yield what a config names, as objects; an embedder that asks a server has its connections until the end.
 
     Raises:
-        ConfigError: a source, chunker or embedder that cannot be made, with its place in the file.
+        ConfigError: a source, chunker or embedder that cannot be made, or a search that cannot work, with its place in
+            the file.
     """
     with ExitStack() as stack:
         with placing(config):
+            if problems := list(_unsearchable(config)):
+                raise ConfigError(problems=problems)
             source = open_source(config.opening(), config.base)
             chunker = registry.build("chunkers", config.chunk, base=config.base, key="chunk").plugin
             embedder = None if config.embed is None else stack.enter_context(_embedding(config))
@@ -54,6 +57,34 @@ def prepared(config: IndexConfig) -> Iterator[Parts]:
             shards=config.engine.run,
             base=config.base,
         )
+
+
+def _unsearchable(config: IndexConfig) -> Iterator[Problem]:
+    """Yield what is wrong with ``retrieve``, with which every search of the index would fail."""
+    said, fields = config.retrieve, config.metadata.fields
+    if said.filter is not None:
+        from llmkit.retrieval.filters import FilterError, compile_filter
+
+        try:
+            compile_filter(said.filter, fields)
+        except FilterError as error:
+            yield Problem(str(error), key="retrieve.filter")
+    if said.boost is not None:
+        from llmkit.retrieval.boost import days
+
+        name = said.boost.field
+        if fields.get(name) != "date":
+            hint = f"declare it under metadata: {{fields: {{{name}: date}}}}"
+            yield Problem(f"there is no field '{name}' of type date", key="retrieve.boost.field", hint=hint)
+        try:
+            days(said.boost.half_life)
+        except ValueError as error:
+            yield Problem(str(error), key="retrieve.boost.half_life")
+    vectors = said.mode == "dense" or (said.mode == "hybrid" and (not said.weights or said.weights.get("dense", 0) > 0))
+    if vectors and config.embed is None:
+        yield Problem(f"the mode {said.mode} needs vectors, and without 'embed' there are none", key="retrieve.mode")
+    if said.mode == "lexical" and config.lexical.tokenizer == "none":
+        yield Problem("the mode lexical needs another 'lexical' than none", key="retrieve.mode")
 
 
 @contextmanager

@@ -25,7 +25,8 @@ class Verified:
 
     Attributes:
         faults: A sentence for each kind of damage.
-        behind: Documents added, changed, moved and removed since the last build; empty where the source was not asked.
+        behind: Documents added, changed, moved, removed and failed since the last build; empty where the
+            source was not asked.
         embedded: Chunks that were embedded again to compare.
     """
 
@@ -57,8 +58,7 @@ def verify_index(folder: Path, parts: Parts | None = None, *, sample: int = SAMP
         behind: dict[str, int] = {}
         embedded = 0
         if parts is not None:
-            plan = make_plan(parts, store.documents(), store.failures(), verify=True)
-            behind = {name: count for name, count in plan.counts().items() if count and name != "unchanged"}
+            behind = _behind(store, parts)
             if parts.embed_fingerprint != meta.embed_fingerprint:
                 found.append("the config's embedder is not the one that made the vectors; build again")
             elif parts.embedder is not None and not found:
@@ -73,6 +73,18 @@ def verify_index(folder: Path, parts: Parts | None = None, *, sample: int = SAMP
                 if store.value("lexical"):
                     sql.execute("INSERT INTO chunks_fts (chunks_fts) VALUES ('rebuild')")
     return Verified(found, behind, embedded)
+
+
+def _behind(store: IndexStore, parts: Parts) -> dict[str, int]:
+    """Return how many documents changed in each way; a failure that the last build told is none."""
+    known = store.failures()
+    plan = make_plan(parts, store.documents(), known, verify=True)
+    counts = plan.counts()
+    counts["failed"] -= sum(
+        path in known and (one.hash, one.fingerprint) == (known[path].hash, known[path].fingerprint)
+        for path, one in plan.failures.items()
+    )
+    return {name: count for name, count in counts.items() if count and name != "unchanged"}
 
 
 def _embed_again(store: IndexStore, parts: Parts, sample: int) -> tuple[int, int]:
