@@ -98,6 +98,7 @@ def nothing_found(opened: Opened, found: Found) -> str:
 def hit_row(hit: Hit, query: str, rank: int) -> dict[str, Any]:
     """Return a hit as JSON: ``highlights`` count characters of its text, ``start`` and ``end`` its document's.
 
+    ``spans`` are the stretches of the document that the text is made of; between several stands an empty line.
     ``page`` is the one that it starts on, null where the document has none.
     """
     from llmkit.retrieval.highlight import highlights
@@ -109,6 +110,7 @@ def hit_row(hit: Hit, query: str, rank: int) -> dict[str, Any]:
         "headings": list(hit.chunk.headings),
         "start": hit.start,
         "end": hit.end,
+        "spans": [list(span) for span in hit.spans],
         "page": hit.chunk.page or None,
         "score": hit.score,
         "ranks": dict(hit.ranks),

@@ -24,6 +24,9 @@ CACHE_PATH = Path(".llmkit") / "responses.sqlite"
 """Where answers of models are remembered."""
 
 
+_PARTS = {"boost", "expand", "rerank", "transform"}
+
+
 @dataclass
 class Opened:
     """An index that is ready to be searched; a context manager.
@@ -95,7 +98,7 @@ def open_to_search(
         mode = mode_of(chosen, legs)
         wants = mode == "dense" or (mode == "hybrid" and (not chosen.weights or chosen.weights.get("dense", 0.0) > 0))
         if wants:
-            registry.load_plugins([home / file for file in index.meta.config.get("plugins", ())])
+            registry.load_plugins([home / Path(file).expanduser() for file in index.meta.config.get("plugins", ())])
             made = embedder if embedder is not None else embedder_of(index.meta.config.get("embed"), home)
             legs = Legs(index, made)
         searcher = Searcher(legs, chosen, today=today)
@@ -107,10 +110,13 @@ def open_to_search(
 def retrieve_settings(kept: Mapping[str, Any] | None, settings: Mapping[str, Any] | None) -> RetrieveConfig:
     """Return the settings of a search: what the index keeps, and what replaces it.
 
+    A part such as ``boost`` is replaced key by key, unless it asks for another method (``by``); ``weights`` and
+    ``filter`` are replaced as a whole, unless a key of theirs was named alone (`search_overrides`).
+
     Raises:
         ConfigError: every problem.
     """
-    merged = {**(kept or {}), **(settings or {})}
+    merged = _merged(kept or {}, settings or {})
     if "k" in (settings or {}) and "candidates" not in (settings or {}):
         k, candidates = merged["k"], merged.get("candidates", 100)
         if isinstance(k, int) and isinstance(candidates, int):
@@ -121,6 +127,23 @@ def retrieve_settings(kept: Mapping[str, Any] | None, settings: Mapping[str, Any
     if chosen is None:
         raise ConfigError(problems=problems)
     return chosen
+
+
+def _merged(kept: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(kept)
+    for name, value in settings.items():
+        before = merged.get(name)
+        named = isinstance(value, _Named)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            same = name in _PARTS and value.get("by", before.get("by")) == before.get("by")
+            merged[name] = _merged(before, value) if named else {**before, **value} if same else value
+        else:
+            merged[name] = dict(value) if named else value
+    return merged
+
+
+class _Named(dict[str, Any]):
+    """Keys of a mapping that were named one by one; what was not named stays."""
 
 
 def _models(settings: RetrieveConfig, embedder: Any, base: Path, home: Path) -> dict[str, Asked]:
@@ -167,7 +190,7 @@ def search_overrides(written: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(problems=[Problem(f"'{text}' is no KEY=VALUE", hint="write --set diversity=0.7")])
         here = found
         for step in steps[:-1]:
-            here = here.setdefault(step, {})
+            here = here.setdefault(step, _Named())
             if not isinstance(here, dict):
                 raise ConfigError(problems=[Problem(f"'{text}' goes into a value that is no mapping")])
         try:

@@ -19,6 +19,7 @@ from llmkit.prompts import Template, answer_text
 from llmkit.prompts.fence import fenced
 from llmkit.protocols import Dialogue
 from llmkit.providers.rag import Rag
+from llmkit.retrieval.schema import FILE_NAME
 from llmkit.types import Failure, Message, Output, Passage, Request, Response, Sample
 
 MODES = "modes"
@@ -116,8 +117,11 @@ def rag_target(settings: Rag, name: str, cfg: EvalConfig, problems: list[Problem
 
 
 def _index(path: Path) -> Path | str:
-    """Return the folder, or the bare name where no such folder is there."""
-    return path if path.exists() else path.name
+    """Return the path of an index or of a config that builds one; the bare name where neither is there.
+
+    A folder of the index's name may well hold the documents.
+    """
+    return path if path.is_file() or (path / FILE_NAME).is_file() else path.name
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ class Hit:
         end: One behind the last.
         text: The passage with its neighbours.
         flags: Where it seems to give instructions.
+        spans: The stretches of the document that ``text`` is made of. One is the document's text[start:end]; between
+            several stands an empty line in the place of what no chunk holds.
     """
 
     chunk: StoredChunk
@@ -53,15 +55,24 @@ class Hit:
     end: int
     text: str
     flags: Sequence[Flag] = ()
+    spans: Sequence[tuple[int, int]] = ()
 
     @property
     def passage(self) -> Passage:
-        """The hit as targets and judges know passages; its id is the document's path and the characters."""
-        meta = {"path": self.chunk.path, "start": self.start, "end": self.end, "title": self.chunk.title}
+        """The hit as targets and judges know passages; its id is the document's path and the characters it shows."""
+        spans = self.spans or [(self.start, self.end)]
+        meta: dict[str, Any] = {
+            "path": self.chunk.path,
+            "start": self.start,
+            "end": self.end,
+            "title": self.chunk.title,
+        }
         where: dict[str, Any] = {"headings": list(self.chunk.headings)} if self.chunk.headings else {}
         if self.chunk.page:
             where["page"] = self.chunk.page
-        name = f"{self.chunk.path}#{self.start}-{self.end}"
+        if len(spans) > 1:
+            where["spans"] = [list(span) for span in spans]
+        name = f"{self.chunk.path}#{','.join(f'{start}-{end}' for start, end in spans)}"
         return Passage(name, self.text, self.score, {**self.chunk.meta, **meta, **where})
 
 
@@ -164,6 +175,8 @@ class Searcher:
         answers: list[str] = []
         if wanted is not None and wanted.by == "multi_query":
             queries = yield from addressed(TRANSFORM, other_wordings(query, wanted.n))
+        elif wanted is not None and "dense" not in self.leg_names:
+            trail.notes.append("transform: hyde changes dense searches alone; this search has no dense leg")
         elif wanted is not None:
             answers = yield from addressed(TRANSFORM, hypothetical_answers(query, wanted.n))
             if not answers:
@@ -269,8 +282,19 @@ class Searcher:
         together = [chunk]
         if around.before or around.after:
             together = self.legs.index.around(chunk.number, around.before, around.after)
-        text = joined(together)
-        return Hit(chunk, score, ranks, together[0].start, max(one.end for one in together), text, suspicious(text))
+        text, spans = joined(together), spans_of(together)
+        return Hit(chunk, score, ranks, spans[0][0], spans[-1][1], text, suspicious(text), spans)
+
+
+def spans_of(chunks: Sequence[StoredChunk]) -> list[tuple[int, int]]:
+    """Return the stretches of the document that neighbouring chunks hold, in order; what touches is one."""
+    found: list[tuple[int, int]] = []
+    for chunk in chunks:
+        if found and chunk.start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], chunk.end))
+        else:
+            found.append((chunk.start, chunk.end))
+    return found
 
 
 def joined(chunks: Sequence[StoredChunk]) -> str:

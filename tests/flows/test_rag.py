@@ -53,6 +53,18 @@ def test_passages_are_retrieved_kept_and_scored(tmp_path: Path) -> None:
     assert outputs["fr"]["retrieved"][0]["text"] == TEXTS["france.md"]
 
 
+def test_a_folder_of_documents_may_have_the_name_of_the_index(tmp_path: Path) -> None:
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    bench(configs, {"generate": "extractive"})
+    (tmp_path / ".llmkit").mkdir()
+    (configs / "ix").rename(tmp_path / ".llmkit" / "ix")
+    (configs / "ix").mkdir()
+    done = llmkit("eval", "configs/c.yaml", "--out", "run", "--format", "json", "--quiet", folder=tmp_path)
+    assert done.code == 0, done.err
+    assert done.json["scores"]["success@1"]["value"] == pytest.approx(2 / 3)
+
+
 def test_four_modes_stand_in_one_table(tmp_path: Path) -> None:
     modes = ["retrieval_augmented", "closed_book", "retrieval_only", "oracle"]
     with FakeServer(answer="echo") as server:

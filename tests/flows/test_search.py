@@ -17,10 +17,11 @@ from llmkit.config.retrieve import RetrieveConfig
 from llmkit.errors import ConfigError, InfrastructureError, UsageError
 from llmkit.flows.index.named import index_folder
 from llmkit.flows.legs import Legs
-from llmkit.flows.opening import open_to_search
+from llmkit.flows.opening import open_to_search, retrieve_settings, search_overrides
 from llmkit.flows.routed import Asked, held
-from llmkit.flows.search import RERANK, TRANSFORM, Found, Searcher
+from llmkit.flows.search import RERANK, TRANSFORM, Found, Searcher, joined, spans_of
 from llmkit.retrieval.index import Index
+from llmkit.retrieval.records import StoredChunk
 from llmkit.types import Request, Response
 from tests.cli.command import llmkit, write_rows
 from tests.fakeserver import FakeServer
@@ -138,6 +139,43 @@ def test_neighbours_are_shown_with_what_was_found(tmp_path: Path) -> None:
     [hit] = search(tmp_path, "administrator", expand={"before": 1, "after": 1}).hits
     assert hit.text.split("\n\n") == TEXTS["guides/install.md"]
     assert (hit.start, hit.end) == (0, 98 - 1)
+    document = "\n\n".join(TEXTS["guides/install.md"])
+    assert [document[start:end] for start, end in hit.spans] == TEXTS["guides/install.md"]
+    assert hit.passage.id == "guides/install.md#0-26,28-77,79-97"
+    assert hit.passage.meta["spans"] == [[0, 26], [28, 77], [79, 97]]
+
+
+def test_what_touches_or_overlaps_is_one_stretch() -> None:
+    document = "one two three four five"
+    parts = [(0, 8), (4, 14), (14, 18), (19, 23)]
+    chunks = [StoredChunk(n, "a", "", (), a, b, document[a:b], {}, n) for n, (a, b) in enumerate(parts)]
+    assert joined(chunks[:3]) == document[:18]
+    assert spans_of(chunks[:3]) == [(0, 18)]
+    assert spans_of(chunks) == [(0, 18), (19, 23)]
+    assert joined(chunks) == "\n\n".join(document[a:b] for a, b in spans_of(chunks))
+
+
+def test_one_key_replaces_one_key() -> None:
+    kept = {"boost": {"field": "born", "half_life": "9d"}, "weights": {"lexical": 1.0, "tfidf": 2.0}, "mode": "hybrid"}
+    named = retrieve_settings(kept, search_overrides(["boost.weight=0.1", "weights.tfidf=3"]))
+    assert named.boost is not None
+    assert (named.boost.field, named.boost.half_life, named.boost.weight) == ("born", "9d", 0.1)
+    assert named.weights == {"lexical": 1.0, "tfidf": 3.0}
+    written = retrieve_settings(kept, {"boost": {"weight": 0.1}, "weights": {"tfidf": 3.0}})
+    assert written.boost == named.boost
+    assert written.weights == {"tfidf": 3.0}
+    reworded = {"transform": {"by": "multi_query", "model": "echo", "n": 5}}
+    hyde = retrieve_settings(reworded, {"transform": {"by": "hyde", "model": "echo"}})
+    assert hyde.transform is not None
+    assert (hyde.transform.by, hyde.transform.n) != ("hyde", 5)
+
+
+def test_hyde_asks_nobody_where_no_leg_is_dense(tmp_path: Path) -> None:
+    model = Scripted({})
+    found = search(tmp_path, "429", models={TRANSFORM: model}, transform={"by": "hyde", "model": "echo"})
+    assert paths(found) == ["guides/limits.md"]
+    assert model.asked == []
+    assert found.notes == ["transform: hyde changes dense searches alone; this search has no dense leg"]
 
 
 def test_one_passage_of_each_document(tmp_path: Path) -> None:
