@@ -24,6 +24,7 @@ from llmkit.retrieval.index import Index
 from llmkit.retrieval.records import StoredChunk
 from llmkit.types import Request, Response
 from tests.cli.command import llmkit, write_rows
+from tests.cli.test_index import PLUGIN
 from tests.fakeserver import FakeServer
 from tests.retrieval.made_index import HashEmbedder, make_index
 
@@ -323,6 +324,18 @@ def test_instructions_in_a_passage_are_flagged(tmp_path: Path) -> None:
     done = llmkit("search", "ix", "praise", folder=tmp_path)
     assert "careful: this text tells the reader to ignore its instructions" in done.out
     assert "\x1b" not in done.out
+
+
+def test_an_embedder_of_a_plug_in_embeds_the_question(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "docs").mkdir(parents=True)
+    (tmp_path / "conf" / "docs" / "a.md").write_text("cats sleep")
+    (tmp_path / "conf" / "hashes.py").write_text(PLUGIN)
+    config = {"name": "own", "source": "docs", "store": "ix", "plugins": ["hashes.py"], "embed": "hashes"}
+    (tmp_path / "conf" / "index.yaml").write_text(json.dumps(config))
+    assert llmkit("index", "build", "conf/index.yaml", folder=tmp_path).code == 0
+    found = llmkit("search", "ix", "cats", "--mode", "dense", "--format", "json", folder=tmp_path)
+    assert found.code == 0, found.err
+    assert found.json["hits"][0]["path"] == "a.md"
 
 
 def test_an_embedder_behind_an_endpoint_embeds_the_question(tmp_path: Path) -> None:
