@@ -15,6 +15,7 @@ from llmkit.retrieval import highlight
 from llmkit.retrieval.confidence import coverage, telling_words
 from llmkit.retrieval.highlight import highlights, snippet
 from llmkit.retrieval.match import match_of, short_of
+from llmkit.text.bm25 import stem
 from llmkit.text.runs import grams
 from tests.retrieval.made_index import make_index
 
@@ -24,8 +25,12 @@ NFD = unicodedata.normalize("NFD", "Die Gebühr für die Rückgabe beträgt fün
 
 def test_a_word_is_stemmed_once_however_often_it_stands_there(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    plain = highlight.stem
-    monkeypatch.setattr(highlight, "stem", lambda word: seen.append(word) or plain(word))
+
+    def counted(word: str) -> str:
+        seen.append(word)
+        return stem(word)
+
+    monkeypatch.setattr(highlight, "stem", counted)
     text = "word " * 2000 + "other words"
     start, end = snippet(text, "word other", 320)
     assert "other" in text[start:end]
