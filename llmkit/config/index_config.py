@@ -218,17 +218,10 @@ def load_index_config(path: Path, overrides: Sequence[str] = ()) -> IndexConfig:
     Raises:
         ConfigError: every problem of file and overrides, each with line, key path and, where one is near, a suggestion.
     """
-    from llmkit.config.load import checked
-    from llmkit.config.source import read_text
-    from llmkit.config.yaml_source import parse
-    from llmkit.errors import ConfigError
+    from llmkit.config.load import checked, read_document
 
-    file = str(path)
-    document = parse(read_text(path), file)
-    if document.data is None:
-        hint = "it needs at least source: the folder with the documents"
-        raise ConfigError(problems=[Problem("the config is empty", file=file, hint=hint)])
-    config: IndexConfig = checked(document, overrides, _problems, base=path.parent, source=file, name=path.stem)
+    document = read_document(path, "it needs at least source: the folder with the documents")
+    config: IndexConfig = checked(document, overrides, _problems, base=path.parent, source=str(path), name=path.stem)
     return config
 
 

@@ -30,30 +30,38 @@ def load_eval_config(path: Path, overrides: Sequence[str] = ()) -> EvalConfig:
     Raises:
         ConfigError: every problem of file and overrides, each with line, key path and, where one is near, a suggestion.
     """
+    document = read_document(path, "it needs at least dataset, target and metrics; 'llmkit init' writes an example")
+    config: EvalConfig = checked(
+        document, overrides, _eval_problems, base=path.parent, source=str(path), name=path.stem
+    )
+    return config
+
+
+def read_document(path: Path, needed: str) -> Document:
+    """Return what a YAML file holds.
+
+    Args:
+        path: The file.
+        needed: What the hint says of an empty one.
+
+    Raises:
+        ConfigError: it cannot be read, is no YAML, or is empty.
+    """
     from llmkit.config.source import read_text
     from llmkit.config.yaml_source import parse
 
-    file = str(path)
-    document = parse(read_text(path), file)
+    document = parse(read_text(path), str(path))
     if document.data is None:
-        hint = "it needs at least dataset, target and metrics; 'llmkit init' writes an example"
-        raise ConfigError(problems=[Problem("the config is empty", file=file, hint=hint)])
-    config: EvalConfig = checked(document, overrides, _eval_problems, base=path.parent, source=file, name=path.stem)
-    return config
+        raise ConfigError(problems=[Problem("the config is empty", file=str(path), hint=needed)])
+    return document
 
 
 def load_audit_config(path: Path, overrides: Sequence[str] = ()) -> AuditConfig:
     """Return the audit config that a YAML file holds, checked through and through; as `load_eval_config`."""
-    from llmkit.config.source import read_text
-    from llmkit.config.yaml_source import parse
-
-    file = str(path)
-    document = parse(read_text(path), file)
-    if document.data is None:
-        raise ConfigError(
-            problems=[Problem("the config is empty", file=file, hint="it needs dataset, judge and human")]
-        )
-    config: AuditConfig = checked(document, overrides, _audit_problems, base=path.parent, source=file, name=path.stem)
+    document = read_document(path, "it needs dataset, judge and human")
+    config: AuditConfig = checked(
+        document, overrides, _audit_problems, base=path.parent, source=str(path), name=path.stem
+    )
     return config
 
 

@@ -46,7 +46,7 @@ def parse(data: bytes, most: int = MOST) -> Parsed:
                 _feed(file, "docProps/core.xml", core, most)
     except KeyError:
         raise FormatError("it is no docx: word/document.xml is missing") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"it is no docx that can be read: {str(error).rstrip('.') or 'it ends too early'}") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -17,6 +17,7 @@ from llmkit.embedders._prefixes import check_instruction, prefix_of
 from llmkit.errors import ConfigError, MissingExtraError, Problem
 from llmkit.hashing import digest
 from llmkit.protocols import Role
+from llmkit.text.packing import packed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -201,18 +202,6 @@ class LocalEmbedder:
             self._known["tokens"] = Tokens(self.folder.path, limit=self.max_tokens, lower=self.folder.lower)
         found: Tokens = self._known["tokens"]
         return found
-
-
-def packed(order: Sequence[int], lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Yield batches of texts, longest first, whose padded size is at most ``budget`` tokens (or a single text)."""
-    batch: list[int] = []
-    for i in order:
-        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
 
 
 def processors() -> int:

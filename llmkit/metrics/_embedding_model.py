@@ -18,6 +18,7 @@ import transformers
 from llmkit.errors import ConfigError, Problem
 from llmkit.metrics._embedding_layers import pack
 from llmkit.metrics._embedding_threads import side_by_side
+from llmkit.text.packing import packed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -136,7 +137,7 @@ class TokenModel:
             states: Whether all hidden states are wanted.
         """
         order = sorted(range(len(texts)), key=lambda i: len(texts[i].ids), reverse=True)
-        batches = list(_packed(order, [len(text.ids) for text in texts], self.budget))
+        batches = list(packed(order, [len(text.ids) for text in texts], self.budget))
 
         def work(batch: list[int]) -> list[NDArray[Any]]:
             with torch.inference_mode():
@@ -177,18 +178,6 @@ class TokenModel:
         layers = found.hidden_states if states else (found.last_hidden_state,)
         array: NDArray[Any] = reduce(layers, mask).float().cpu().numpy()
         return array
-
-
-def _packed(order: Sequence[int], lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Yield batches of texts, longest first, whose padded size is at most ``budget`` tokens (or a single text)."""
-    batch: list[int] = []
-    for i in order:
-        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
 
 
 def _loaded(source: Source) -> tuple[Any, Any]:

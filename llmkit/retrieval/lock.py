@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from llmkit.errors import InfrastructureError
+from llmkit.locking import BUSY, take
 from llmkit.retrieval.failures import writing
 
 LOCK_NAME: Final = "writer.lock"
-_BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(descriptor: int) -> None:
-        os.lseek(descriptor, 1 << 30, os.SEEK_SET)  # beyond the text, which others may then read
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _take(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class WriterLock:
@@ -44,10 +29,10 @@ class WriterLock:
         with writing(path):
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
         try:
-            _take(self._descriptor)
+            take(self._descriptor)
         except OSError as error:
             os.close(self._descriptor)
-            if error.errno not in _BUSY:
+            if error.errno not in BUSY:
                 raise InfrastructureError(f"cannot lock {path}: {error.strerror}") from error
             raise InfrastructureError(
                 f"another llmkit{_holder(path)} is writing the index in {folder}; run the command again when it has "

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from llmkit.errors import UsageError
+from llmkit.locking import BUSY, take
 from llmkit.store.files import disk_error
 
 LOCK_NAME = ".lock"
-
-_BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(descriptor: int) -> None:
-        os.lseek(descriptor, 1 << 30, os.SEEK_SET)  # beyond the text, which others may then read
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _take(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class FolderLock:
@@ -55,14 +39,14 @@ class FolderLock:
         except OSError as error:
             raise disk_error(error, self._path) from error
         try:
-            _take(descriptor)
+            take(descriptor)
             if os.path.samestat(os.fstat(descriptor), self._path.stat()):
                 return descriptor
         except FileNotFoundError:
             pass
         except OSError as error:
             os.close(descriptor)
-            if error.errno in _BUSY:
+            if error.errno in BUSY:
                 raise UsageError(self._in_use()) from error
             raise disk_error(error, self._path) from error
         os.close(descriptor)
