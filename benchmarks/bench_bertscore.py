@@ -25,10 +25,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from _floor import operations, products_a_second
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "summeval_full" / "summeval.jsonl.gz"
 LAYER = 6
-ROWS = 512  # tokens of the products that are timed
 ROUNDS = 3
 TARGETS = {"fp32": 2.0, "bf16": 4.0}
 TOLERANCE = {"fp32": 1e-5, "bf16": 5e-3}
@@ -97,44 +98,12 @@ class Ours:
         return since(start), values
 
 
-def operations(pairs: list[Pair], folder: str) -> float:
-    """Return the multiplications and additions that the vectors of the texts take: weights, and attention over L tokens."""
+def token_counts(pairs: list[Pair], folder: str) -> list[int]:
+    """Return how many tokens each different text has."""
     from llmkit.metrics._embedding_model import Source, load
 
     texts = list(dict.fromkeys(text for pair in pairs for text in pair))
-    lengths = [len(tokens.ids) for tokens in load(Source(folder, None, LAYER, "fp32", "cpu")).read(texts)]
-    weights = sum(inputs * outputs for inputs, outputs in shapes(folder))
-    return 2.0 * LAYER * sum(length * weights + 2 * length * length * shapes(folder)[0][0] for length in lengths)
-
-
-def shapes(folder: str) -> list[tuple[int, int]]:
-    """Return the (inputs, outputs) of a layer's matrices."""
-    config = json.loads(Path(folder, "config.json").read_text("utf-8"))
-    width, inner = int(config["hidden_size"]), int(config["intermediate_size"])
-    return [(width, width)] * 4 + [(width, inner), (inner, width)]
-
-
-def speed(folder: str, precision: str) -> float:
-    """Return the operations a second of one core in products of the layers' shapes, weights laid out beforehand."""
-    import torch
-
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    inside = torch.ops.mkldnn
-    lay_out, multiply = inside._reorder_linear_weight, inside._linear_pointwise  # noqa: SLF001 - as llmkit uses them
-    threads, seconds, done = torch.get_num_threads(), 0.0, 0.0
-    torch.set_num_threads(1)
-    for inputs, outputs in shapes(folder):
-        states, weight = torch.randn(ROWS, inputs, dtype=dtype), torch.randn(outputs, inputs, dtype=dtype)
-        laid_out = lay_out(weight, ROWS)
-        best = float("inf")
-        for _ in range(50):
-            start = time.perf_counter()
-            multiply(states, laid_out, None, "none", [], "")
-            best = min(best, time.perf_counter() - start)
-        seconds += best
-        done += 2.0 * ROWS * inputs * outputs
-    torch.set_num_threads(threads)
-    return done / seconds
+    return [len(tokens.ids) for tokens in load(Source(folder, None, LAYER, "fp32", "cpu")).read(texts)]
 
 
 def clocks() -> tuple[float, float]:
@@ -178,7 +147,7 @@ def main() -> int:
     print(
         "| texts | program | s | CPU s | pairs/s | times bert-score | by CPU | target | floor, CPU s | at most | largest difference |\n|---|---|---|---|---|---|---|---|---|---|---|"
     )
-    speeds = {precision: speed(folder, precision) for precision in TARGETS}
+    speeds = {precision: products_a_second(folder, precision) for precision in TARGETS}
     sides["fp32"](sets[0][1])
     peaks["llmkit"] = peak_mb()
     theirs = Theirs(folder)
@@ -196,7 +165,7 @@ def main() -> int:
             assert off <= TOLERANCE.get(side, 0.0), (name, side, off)
             aim = TARGETS.get(side)
             missed += aim is not None and times < aim
-            floor = operations(pairs, folder) / speeds[side] if side in speeds else 0.0
+            floor = operations(token_counts(pairs, folder), folder, LAYER) / speeds[side] if side in speeds else 0.0
             bound = f"{floor:.2f} | {best['bert-score'][1] / floor:.2f}x" if floor else " | "
             label = side if side == "bert-score" else f"llmkit, {side}"
             print(

@@ -5,7 +5,8 @@
 A peer is the interpreter of an environment that has it, also as LLMKIT_BENCH_LANGCHAIN and so on; `_index_peers.py` says
 what it does there. Everything runs on one thread, on the same documents, with the same model, told to make chunks of
 about 128 tokens; each splitter makes its own, so chunks are printed too. CPU seconds of whole processes, start and
-model included; the least of the rounds, which take turns.
+model included; the least of the rounds, which take turns. "floor" is what the multiplications alone would take for
+llmkit's chunks (`_floor.py`): the best peer's time by the floor is the most that a full build can be ahead of it here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from _floor import operations, products_a_second
 from _measure import ROOT, header, heading, llmkit, measure, row, tail, verdict
 
 sys.path.insert(0, str(ROOT))
@@ -166,7 +168,43 @@ def main() -> int:
         least[program.name] = [min(one[step][0] for one in each) for step in range(3)]
         cells = [text for step in range(3) for text in (f"{least[program.name][step]:.2f}", each[0][step][1])]
         row(program.name, *cells)
+    floors(least, model, count)
     return judge(least, rounds)
+
+
+def floors(least: Mapping[str, Sequence[float]], model: Path, count: int) -> None:
+    """Print the least time that the vectors of these documents' chunks can take, where torch is there to measure it."""
+    if not find_spec("torch"):
+        print("the floor is not measured: it needs torch")
+        return
+    others = [times[0] for name, times in least.items() if not name.startswith("llmkit")]
+    layers = int(json.loads((model / "config.json").read_text("utf-8"))["num_hidden_layers"])
+    work = operations(chunk_lengths(model, count), str(model), layers)
+    for precision, name in (("fp32", "llmkit onnx fp32"), ("bf16", "llmkit openvino bf16")):
+        if name in least:
+            floor = work / products_a_second(str(model), precision)
+            bound = f"; at most {min(others) / floor:.2f} times as fast as the best peer" if others else ""
+            print(f"floor of a full build, {precision}: {floor:.2f} CPU s, {floor / least[name][0]:.0%} of ours{bound}")
+
+
+def chunk_lengths(model: Path, count: int) -> list[int]:
+    """Return the tokens of each different chunk that llmkit makes of the documents."""
+    from llmkit.retrieval.index import Index
+
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        documents = place / "documents"
+        documents.mkdir()
+        write_documents(documents, count)
+        measured(ours("lengths", {"onnx": {"model": str(model), "threads": 1}}), documents, place)
+        with Index.open(place / "index") as index:
+            texts = list(dict.fromkeys(chunk.text for chunk in index.every()))
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return [len(found.ids) for found in tokenizer.encode_batch(texts)]
 
 
 def judge(least: Mapping[str, Sequence[float]], rounds: Sequence[Mapping[str, Sequence[tuple[float, int]]]]) -> int:
