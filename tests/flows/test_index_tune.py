@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -11,12 +12,16 @@ import numpy as np
 import pytest
 
 from llmkit.errors import UsageError
-from llmkit.flows.index import tune
+from llmkit.flows.index import derive, tune
+from llmkit.flows.index.derive import collect_dead
 from llmkit.flows.index.queries import read_queries
 from llmkit.flows.index.sweep import TRIALS, Ground, Point, sweep
 from llmkit.flows.index.tune import choose, tune_index
+from llmkit.registry import vector_index
 from llmkit.report.tuning import curve_svg, frontier, table_lines
 from llmkit.retrieval.index import Index
+from llmkit.retrieval.store import IndexStore
+from llmkit.vectors._base import Searched
 from tests.cli.command import write_rows
 from tests.retrieval.made_index import HashEmbedder, make_index
 from tests.vectors.backends import made
@@ -93,6 +98,49 @@ def test_what_is_shown() -> None:
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| <quick> *", "| exact *", "| slow"]
     drawing = ET.fromstring(curve_svg(report))
     assert len(drawing.findall("{http://www.w3.org/2000/svg}circle")) == 3
+
+
+@vector_index("counted")
+@dataclass(frozen=True)
+class Counted(Searched):
+    """Searches every vector, and writes how it was set, as an approximate index writes its graph."""
+
+    effort: int = 1
+
+    def load(self, folder: Path, vectors: Any, rows: Any) -> None:
+        self.build(vectors, rows)
+
+    def save(self, folder: Path) -> None:
+        (folder / "effort").write_text(str(self.effort))
+
+    def _near(self, queries: Any, count: int) -> Any:
+        return np.argsort(-(queries @ self._held.vectors.T), axis=1, kind="stable")[:, :count]
+
+
+def test_the_last_choice_replaces_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(derive, "EXACT_BELOW", 10)
+    monkeypatch.setattr(tune, "EXACT_BELOW", 10)
+    folder = index_of(tmp_path)
+
+    def derived() -> list[str]:
+        with Index.open(folder) as index:
+            known = index.derived()
+            assert (known is None) == (not list(folder.glob("ann-*")))
+            return [] if known is None else [known.spec, (known.folder / "effort").read_text()]
+
+    for effort in (1, 2, 2, 1):
+        tune_index(folder, None, embedder=HashEmbedder(), trials=[("counted", {"effort": [effort]})])
+        with IndexStore(folder) as store:
+            store.epoch = 1
+            derive.derive(store, "auto")
+        assert derived() == [f"counted(effort={effort})" if effort > 1 else "counted", str(effort)]
+        assert len(list(folder.glob("ann-*"))) == 1
+    tune_index(folder, None, embedder=HashEmbedder(), trials=[("counted", {"effort": [3]})])
+    assert collect_dead(folder) == 0
+    assert derived() == ["counted(effort=3)", "3"]
+    tune_index(folder, None, embedder=HashEmbedder(), trials=[("exact", {})])
+    assert collect_dead(folder) == 0
+    assert derived() == []
 
 
 @pytest.mark.slow

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmkit import registry
 from llmkit.flows.index.options import BuildOptions, Step
+from llmkit.hashing import digest
 from llmkit.retrieval.failures import writing
 from llmkit.retrieval.gc import collect
 from llmkit.retrieval.index import Index
+from llmkit.retrieval.records import IndexMeta
 from llmkit.retrieval.store import IndexStore
 
 if TYPE_CHECKING:
@@ -21,11 +23,9 @@ if TYPE_CHECKING:
 EXACT_BELOW: Final = 200_000
 """Vectors below which `auto` searches exactly: milliseconds, and nothing to go wrong."""
 
-AUTO: Final = "faiss"
-
 
 def derive(store: IndexStore, vector: Any, options: BuildOptions | None = None) -> None:
-    """Build the approximate index that ``vector`` asks for, where the last generation has none.
+    """Build the approximate index that ``vector`` asks for, where the last generation has none or has another.
 
     Args:
         store: The writer; its last generation is read.
@@ -33,35 +33,60 @@ def derive(store: IndexStore, vector: Any, options: BuildOptions | None = None) 
         options: Who is told.
     """
     meta = store.meta
-    if not store.epoch or meta is None or vector in ("exact", "none") or _is_there(store):
+    if meta is None:
         return
-    if vector == "auto" and not meta.tuned:
+    known = json.loads(store.value("derived") or "{}")
+    wanted = _wanted(store, meta, vector)
+    name = f"ann-{meta.generation}-{store.epoch}-{digest(wanted)[:8]}"
+    if known == {"spec": wanted, "folder": name} and (store.folder / name).is_dir():
         return
+    if wanted is None or registry.build("vectors", wanted).plugin.exact:
+        if known:
+            with store.transaction() as sql:
+                sql.execute("DELETE FROM meta WHERE name = 'derived'")
+            store.tidy()
+        return
+    if options is not None:
+        options.tell(Step("deriving", 0, 0))
     with Index.open(store.folder) as index:
-        vectors, rows = live_vectors(index)
-        if vector == "auto":
-            tuned = (meta.tuned or {}).get("choice")
-            if len(rows) < EXACT_BELOW or tuned is None or tuned == "exact":
-                return
-            vector = tuned
-        if options is not None:
-            options.tell(Step("deriving", 0, 0))
-        made = registry.build("vectors", vector).plugin
-        if made.exact:
-            return
-        made.build(vectors, rows)
-        name = f"ann-{meta.generation}-{store.epoch}"
-        draft = store.folder / f"{name}.tmp"
-        with writing(draft):
-            shutil.rmtree(draft, ignore_errors=True)
-            draft.mkdir()
-            made.save(draft)
-            shutil.rmtree(store.folder / name, ignore_errors=True)  # made, and not noted before a kill
-            draft.replace(store.folder / name)
+        _make(wanted, index, store.folder / name)
     with store.transaction() as sql:
-        known = json.dumps({"spec": vector, "folder": name})
-        sql.execute("INSERT OR REPLACE INTO meta VALUES ('derived', ?)", (known,))
+        noted = json.dumps({"spec": wanted, "folder": name})
+        sql.execute("INSERT OR REPLACE INTO meta VALUES ('derived', ?)", (noted,))
     store.tidy()
+
+
+def _wanted(store: IndexStore, meta: IndexMeta, vector: Any) -> Any:
+    """Return the spec of the approximate index that the last generation is to have; None for exact search."""
+    if not store.epoch or vector in ("exact", "none"):
+        return None
+    if vector == "auto":
+        vector = (meta.tuned or {}).get("choice")
+        if vector in (None, "exact") or _count(store) < EXACT_BELOW:
+            return None
+    return vector
+
+
+def _count(store: IndexStore) -> int:
+    """Return how many vectors chunks have."""
+    import numpy as np
+
+    places = np.frombuffer(store.value("places") or b"", dtype="<i4")
+    return len(np.unique(places[places >= 0]))
+
+
+def _make(spec: Any, index: Index, folder: Path) -> None:
+    """Build an approximate index of an index's vectors in a folder, which is there whole or not at all."""
+    vectors, rows = live_vectors(index)
+    made = registry.build("vectors", spec).plugin
+    made.build(vectors, rows)
+    draft = folder.with_name(f"{folder.name}.tmp")
+    with writing(draft):
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        made.save(draft)
+        shutil.rmtree(folder, ignore_errors=True)  # made, and not noted before a kill
+        draft.replace(folder)
 
 
 def collect_dead(folder: Path) -> int:
@@ -82,12 +107,6 @@ def collect_dead(folder: Path) -> int:
         gone = collect(store)
         derive(store, vector)
     return gone
-
-
-def _is_there(store: IndexStore) -> bool:
-    """Return whether the last generation has its approximate index, and nobody has removed the folder."""
-    known = store.value("derived")
-    return bool(known) and (store.folder / json.loads(known)["folder"]).is_dir()
 
 
 def live_vectors(index: Index) -> tuple[NDArray[float32], NDArray[int64]]:
