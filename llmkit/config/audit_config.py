@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, PrivateAttr, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from llmkit import registry
+from llmkit.config.config_file import ConfigFile, Name
 from llmkit.config.engine_config import EngineConfig
 from llmkit.config.eval_config import Rows
 from llmkit.config.human import Codes, Labelled
 from llmkit.config.section import Flag, Number, Raw, Section, Text, Whole, listed_text, wrong
-from llmkit.config.yaml_source import Document, dump
-from llmkit.errors import Problem
 
 GATED = (
     "accuracy",
@@ -85,10 +82,10 @@ class Bound(Section):
     certain: Flag = Field(default=False, description="Whether the lower end of the interval must reach it.")
 
 
-class AuditConfig(Section):
+class AuditConfig(ConfigFile):
     """One audit: a judge's verdicts against people's labels."""
 
-    name: Annotated[Text, Field(max_length=100)] = Field(
+    name: Name = Field(
         description="Name of the audit and of its run folders: letters, digits, '.', '_' and '-'. Without it, the "
         "file's name."
     )
@@ -139,10 +136,6 @@ class AuditConfig(Section):
     plugins: tuple[Text, ...] = Field(default=(), description="Python files with judges and providers of your own.")
     out: Text = Field(default="runs", description="Folder for run folders, relative to the working directory.")
 
-    _base: Path = PrivateAttr(default=Path())
-    _source: str = PrivateAttr(default="")
-    _document: Document = PrivateAttr(default_factory=lambda: Document(None))
-
     @field_validator("gate")
     @classmethod
     def _known_gates(cls, gate: dict[str, Bound]) -> dict[str, Bound]:
@@ -164,39 +157,9 @@ class AuditConfig(Section):
         return self
 
     @property
-    def base(self) -> Path:
-        """The folder that relative paths of the config start from: the file's own."""
-        return self._base
-
-    @property
-    def source(self) -> str:
-        """The file as the user named it; empty for a config made in Python."""
-        return self._source
-
-    @property
     def recorded(self) -> Recorded | None:
         """Where the verdicts are; None where a judge is run."""
         return self.judge if isinstance(self.judge, Recorded) else None
-
-    @property
-    def plugin_paths(self) -> tuple[Path, ...]:
-        """The plug-in files."""
-        return tuple(self.path(file) for file in self.plugins)
-
-    @property
-    def price_paths(self) -> tuple[Path, ...]:
-        """The price files."""
-        return tuple(self.path(file) for file in self.prices)
-
-    def path(self, written: str) -> Path:
-        """Return a path of the config as one that can be opened."""
-        return self._base / Path(written).expanduser()
-
-    def placed(self, problem: Problem) -> Problem:
-        """Return a problem found later, with the file and line of its key."""
-        if problem.file or not self._source:
-            return problem
-        return replace(problem, file=self._source, line=problem.line or self._document.line(problem.key))
 
     def resolved(self) -> dict[str, Any]:
         """Return the whole config as plain data, every default and every plug-in argument written out."""
@@ -208,7 +171,3 @@ class AuditConfig(Section):
         if self.judge_model is not None:
             plain["judge_model"] = registry.explicit("providers", self.judge_model)
         return plain
-
-    def resolved_yaml(self) -> str:
-        """Return `resolved` as YAML: the ``config.yaml`` of a run folder."""
-        return dump(self.resolved())

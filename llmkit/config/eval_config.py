@@ -6,20 +6,17 @@ The descriptions are read by `llmkit.config.schema`, so an editor shows them whi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from llmkit import registry
+from llmkit.config.config_file import ConfigFile, Name
 from llmkit.config.engine_config import EngineConfig
 from llmkit.config.ensemble import Ensemble, earlier_run
 from llmkit.config.gate import Gate
 from llmkit.config.human import LabelledJudges
 from llmkit.config.section import Flag, Number, Raw, Section, Text, Whole, listed_text, wrong
-from llmkit.config.yaml_source import Document, dump
-from llmkit.errors import Problem
 
 NOTHING = "nothing to score"
 
@@ -149,10 +146,10 @@ class Choice(Section):
         return {} if self.from_ is None else self.from_.source
 
 
-class EvalConfig(Section):
+class EvalConfig(ConfigFile):
     """One evaluation: which rows, asked of what, scored how."""
 
-    name: Annotated[Text, Field(max_length=100)] = Field(
+    name: Name = Field(
         description="Name of the evaluation and of its run folders: letters, digits, '.', '_' and '-'. "
         "Without it, the file's name."
     )
@@ -206,10 +203,6 @@ class EvalConfig(Section):
     )
     out: Text = Field(default="runs", description="Folder for run folders, relative to the working directory.")
 
-    _base: Path = PrivateAttr(default=Path())
-    _source: str = PrivateAttr(default="")
-    _document: Document = PrivateAttr(default_factory=lambda: Document(None))
-
     @model_validator(mode="after")
     def _something_to_score(self) -> EvalConfig:
         if not self.metrics and not self.judges:
@@ -222,54 +215,14 @@ class EvalConfig(Section):
             raise wrong("'target' and 'ensemble' do not go together: make the target one of the ensemble's members")
         return self
 
-    @field_validator("name")
-    @classmethod
-    def _safe_name(cls, name: str) -> str:
-        if not all(c.isascii() and (c.isalnum() or c in "._-") for c in name) or not name[0].isalnum():
-            raise wrong(f"'{name}' is no name: use letters, digits, '.', '_' and '-', a letter or digit first")
-        return name
-
-    @property
-    def base(self) -> Path:
-        """The folder that relative paths of the config start from: the file's own."""
-        return self._base
-
-    @property
-    def source(self) -> str:
-        """The file as the user named it; empty for a config made in Python."""
-        return self._source
-
     @property
     def dataset_source(self) -> dict[str, Any]:
         """The eval set, as `llmkit.datasets.open_dataset` takes it."""
         return self.dataset.source
 
-    @property
-    def plugin_paths(self) -> tuple[Path, ...]:
-        """The plug-in files."""
-        return tuple(self.path(file) for file in self.plugins)
-
-    @property
-    def price_paths(self) -> tuple[Path, ...]:
-        """The price files."""
-        return tuple(self.path(file) for file in self.prices)
-
-    def path(self, written: str) -> Path:
-        """Return a path of the config as one that can be opened."""
-        return self._base / Path(written).expanduser()
-
-    def placed(self, problem: Problem) -> Problem:
-        """Return a problem found later, with the file and line of its key."""
-        if problem.file or not self._source:
-            return problem
-        return replace(problem, file=self._source, line=problem.line or self._document.line(problem.key))
-
     def resolved(self) -> dict[str, Any]:
-        """Return the whole config as plain data, every default and every plug-in argument written out.
-
-        Loading it again from the same folder gives the same evaluation. Paths stay as the user wrote them.
-        """
-        plain: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
+        """Return the whole config as plain data, every default and every plug-in argument written out."""
+        plain = super().resolved()
         if self.target is not None:
             plain["target"] = registry.explicit("providers", self.target)
         if self.ensemble is not None:
@@ -283,7 +236,3 @@ class EvalConfig(Section):
             plain["judge_model"] = registry.explicit("providers", self.judge_model)
         plain["perturb"] = [registry.explicit("perturbations", written) for written in self.perturb]
         return plain
-
-    def resolved_yaml(self) -> str:
-        """Return `resolved` as YAML: the ``config.yaml`` of a run folder."""
-        return dump(self.resolved())

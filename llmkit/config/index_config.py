@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from llmkit import registry
+from llmkit.config.config_file import ConfigFile, Name
 from llmkit.config.engine_config import EngineConfig
 from llmkit.config.retrieve import RetrieveConfig
 from llmkit.config.section import FileName, Flag, Number, Raw, Section, Text, Whole, listed_text, wrong
-from llmkit.config.yaml_source import Document, dump
+from llmkit.config.yaml_source import Document
 from llmkit.errors import Problem
 
 FieldType = Literal["str", "int", "float", "bool", "date", "list[str]"]
@@ -114,12 +114,10 @@ def _of_text(key: str) -> Any:
     return made
 
 
-class IndexConfig(Section):
+class IndexConfig(ConfigFile):
     """One index: which documents, cut how, embedded by whom."""
 
-    name: Annotated[Text, Field(max_length=100)] = Field(
-        description="Name of the index: letters, digits, '.', '_' and '-'. Without it, the file's name."
-    )
+    name: Name = Field(description="Name of the index: letters, digits, '.', '_' and '-'. Without it, the file's name.")
     source: Annotated[SourceConfig, BeforeValidator(_of_text("root"))] = Field(
         description="The documents: a folder, or a mapping with more to say."
     )
@@ -150,19 +148,6 @@ class IndexConfig(Section):
     )
     plugins: tuple[Text, ...] = Field(default=(), description="Python files with chunkers and embedders of your own.")
 
-    _base: Path = PrivateAttr(default=Path())
-    _source: str = PrivateAttr(default="")
-    _document: Document = PrivateAttr(default_factory=lambda: Document(None))
-
-    @field_validator("name")
-    @classmethod
-    def _as_folder(cls, name: str) -> str:
-        import re
-
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-            raise wrong("a name is letters, digits, '.', '_' and '-', and begins with a letter or digit")
-        return name
-
     @model_validator(mode="after")
     def _searchable(self) -> IndexConfig:
         if self.embed is None and self.lexical.tokenizer == "none":
@@ -172,25 +157,9 @@ class IndexConfig(Section):
         return self
 
     @property
-    def base(self) -> Path:
-        """The folder that relative paths of the config start from: the file's own."""
-        return self._base
-
-    @property
-    def file(self) -> str:
-        """The file as the user named it; empty for a config made in Python."""
-        return self._source
-
-    @property
     def folder(self) -> Path:
         """Where the index lies."""
         return HOME / self.name if self.store is None else Path(self.store).expanduser()
-
-    def placed(self, problem: Problem) -> Problem:
-        """Return a problem found later, with the file and line of its key."""
-        if problem.file or not self._source:
-            return problem
-        return replace(problem, file=self._source, line=problem.line or self._document.line(problem.key))
 
     def opening(self) -> dict[str, Any]:
         """Return ``source`` and ``metadata`` as they were written, for `llmkit.documents.opening.open_source`."""
@@ -201,15 +170,11 @@ class IndexConfig(Section):
 
     def resolved(self) -> dict[str, Any]:
         """Return the whole config as plain data, every default and every plug-in argument written out."""
-        plain: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
+        plain = super().resolved()
         plain["chunk"] = registry.explicit("chunkers", self.chunk)
         if self.embed is not None:
             plain["embed"] = registry.explicit("embedders", self.embed)
         return plain
-
-    def resolved_yaml(self) -> str:
-        """Return `resolved` as YAML."""
-        return dump(self.resolved())
 
 
 def load_index_config(path: Path, overrides: Sequence[str] = ()) -> IndexConfig:

@@ -126,8 +126,7 @@ def checked(
     problems = [_placed(problem, document, places, source) for problem in _without_echoes(problems, secrets)]
     if problems or config is None:
         raise ConfigError(problems=sorted(problems, key=lambda p: (p.file.startswith("--set"), p.file, p.line)))
-    config._base, config._source, config._document = base, source, document  # noqa: SLF001 - set once, while loading
-    return config
+    return config.read_from(document, base=base, file=source)
 
 
 def _eval_problems(data: dict[str, Any], base: Path) -> tuple[EvalConfig | None, list[Problem]]:

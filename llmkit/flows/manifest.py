@@ -23,7 +23,7 @@ def first_manifest(setup: Setup, *, resumed: bool) -> dict[str, Any]:
         "schema": 1,
         "llmkit": __version__,
         "name": config.name,
-        "config": config.source,
+        "config": config.file,
         "fingerprint": setup.fingerprint,
         "conditions": setup.conditions,
         "subject": setup.subject,

@@ -103,7 +103,11 @@ class Setup:
             **self.variants.subject,
             "files": [
                 _file_digest(path)
-                for path in (*self.config.plugin_paths, *getattr(self.target, "files", ()), *self.variants.files)
+                for path in (
+                    *self.config.paths(self.config.plugins),
+                    *getattr(self.target, "files", ()),
+                    *self.variants.files,
+                )
             ],
         }
 
@@ -133,7 +137,7 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
         DataError: every bad row; an eval set with no rows, or none that a metric can score.
     """
     cfg = config if isinstance(config, EvalConfig) else load_eval_config(Path(config), overrides)
-    registry.load_plugins(cfg.plugin_paths)
+    registry.load_plugins(cfg.paths(cfg.plugins))
     problems: list[Problem] = [*choice_problems(cfg), *ensemble_problems(cfg)]
     metrics = _metrics(cfg, problems)
     seats = seated(cfg, problems, taken=metrics)
@@ -141,7 +145,7 @@ def prepare(config: EvalConfig | Path | str, overrides: Sequence[str] = (), *, r
     target, target_name = _target(cfg, problems, rescoring=rescoring)
     variants = build_variants(cfg, problems)
     template = _collected(problems, lambda: Template.from_source(_prompt(cfg), base=cfg.base))
-    prices = _collected(problems, lambda: PriceBook.load(*cfg.price_paths))
+    prices = _collected(problems, lambda: PriceBook.load(*cfg.paths(cfg.prices)))
     problems += perturb_problems(cfg, variants, target, template)
     if not problems:
         problems += _gate_problems(cfg, {**metrics, **{seat.name: seat.judge for seat in seats}})

@@ -109,7 +109,7 @@ def _prepared(cfg: EvalConfig, anyone: Path) -> tuple[Setup, Seat]:
     Raises:
         ConfigError: it has no pairwise judge, or several.
     """
-    registry.load_plugins(cfg.plugin_paths)
+    registry.load_plugins(cfg.paths(cfg.plugins))
     written = [parse(one) for one in cfg.judges]
     found = [one for one in written if getattr(registry.lookup("judges", one.name), "aggregates", "") == "preference"]
     if len(found) != 1:

@@ -37,7 +37,7 @@ BAD = [
     ("source: a\nmetadata: {fields: {date: day}}", "metadata.fields.date"),
     ("source: a\nretrieve: {mode: hybird}", "did you mean 'hybrid'?"),
     ("source: a\nengine: spark", "expected one of 'local', 'ray'"),
-    ("source: a\nname: ../up", "a name is letters"),
+    ("source: a\nname: ../up", "is no name: use letters"),
     ("", "the config is empty"),
 ]
 

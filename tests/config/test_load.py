@@ -64,7 +64,7 @@ def test_a_small_config_has_defaults(load: Load, tmp_path: Path) -> None:
     assert (config.repeats, config.seed, config.level, config.out) == (1, 0, 0.95, "runs")
     assert config.gate.coverage.min == 0.98
     assert config.engine.cache is True
-    assert (config.base, config.source) == (tmp_path, str(tmp_path / "eval.yaml"))
+    assert (config.base, config.file) == (tmp_path, str(tmp_path / "eval.yaml"))
 
 
 def test_every_key(load: Load, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_every_key(load: Load, tmp_path: Path) -> None:
     assert config.engine.timeout is None
     assert config.engine.max_cost == 5.0
     assert config.engine.cache == ".cache/answers.sqlite"
-    assert config.price_paths == (tmp_path / "prices.yaml",)
+    assert config.paths(config.prices) == (tmp_path / "prices.yaml",)
 
 
 def test_a_config_does_not_change(load: Load) -> None:
@@ -164,7 +164,7 @@ class Words(MeanMetric):
     (tmp_path / "my metrics.py").write_text(plugin, encoding="utf-8")
     text = GOOD.replace("[exact_match]", "[config_test_words(least=2)]") + "plugins: [my metrics.py]\n"
     config = load(text)
-    assert config.plugin_paths == (tmp_path / "my metrics.py",)
+    assert config.paths(config.plugins) == (tmp_path / "my metrics.py",)
     assert config.resolved()["metrics"] == [{"config_test_words": {"least": 2}}]
     assert refusal(text.replace("least=2", "leest=2")) == [
         "eval.yaml:3: metrics[0].leest: 'config_test_words' has no argument 'leest' (did you mean 'least'?)"
@@ -181,7 +181,7 @@ def test_later_problems_find_their_line(load: Load, tmp_path: Path) -> None:
 def test_a_config_made_in_python() -> None:
     data = {"dataset": Path("a.jsonl"), "target": {"echo": None}, "metrics": ("exact_match",), "slices": ("x",)}
     config = make_eval_config(data, ["repeats=2"])
-    assert (config.name, config.base, config.source, config.repeats) == ("eval", Path(), "", 2)
+    assert (config.name, config.base, config.file, config.repeats) == ("eval", Path(), "", 2)
     with pytest.raises(ConfigError) as refused:
         make_eval_config({**data, "repets": 1})
     assert str(refused.value) == "repets: unknown key 'repets' (did you mean 'repeats'?)"

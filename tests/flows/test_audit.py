@@ -159,6 +159,7 @@ def test_a_verdict_that_is_none_is_counted_and_never_a_number(tmp_path: Path) ->
         ({"human": "nobody"}, "nobody"),
         ({"humans": "people"}, "did you mean 'human'"),
         ({"judge": {"feld": "score"}}, "feld"),
+        ({"name": "../up"}, "'../up' is no name"),
         ({"judge": {"field": "score", "reson": "why"}}, "unknown key 'reson' in 'judge'"),
         ({"gate": {"kapa": {"min": 0.5}}}, "did you mean 'kappa'"),
         ({"probes": {"padding": True}}, "recorded"),

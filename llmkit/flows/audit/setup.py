@@ -80,7 +80,7 @@ def prepare_audit(config: AuditConfig | Path | str, overrides: Sequence[str] = (
         DataError: every bad row, or rows that lack what the audit needs.
     """
     cfg = config if isinstance(config, AuditConfig) else load_audit_config(Path(config), overrides)
-    registry.load_plugins(cfg.plugin_paths)
+    registry.load_plugins(cfg.paths(cfg.plugins))
     problems: list[Problem] = []
     seat = None if cfg.recorded is not None else seated_alone(cfg, problems)
     if seat is not None and (seat.over_repeats or any(member.over_repeats for member in seat.members)):
@@ -92,7 +92,7 @@ def prepare_audit(config: AuditConfig | Path | str, overrides: Sequence[str] = (
         hint = "run an evaluation with this judge once; it writes them"
         problems.append(Problem(f"'{seat.name}' has no steps yet", key="judge", hint=hint))
     try:
-        prices = PriceBook.load(*cfg.price_paths)
+        prices = PriceBook.load(*cfg.paths(cfg.prices))
     except ConfigError as error:
         problems += error.problems or (Problem(str(error)),)
     if problems:

@@ -196,7 +196,7 @@ def _first_manifest(setup: AuditSetup, *, resumed: bool) -> dict[str, Any]:
         "kind": "audit",
         "llmkit": __version__,
         "name": config.name,
-        "config": config.source,
+        "config": config.file,
         "fingerprint": setup.fingerprint,
         "conditions": {"dataset": setup.fingerprint_of_rows, "scorers": {}, "repeats": 1, "cluster": config.cluster},
         "subject": {"judge": setup.judge_name, "signature": signature, "model": setup.judge_model},

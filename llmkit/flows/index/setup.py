@@ -105,7 +105,7 @@ def _embedding(config: IndexConfig) -> Iterator[Any]:
 
     assert config.embed is not None
     plugin = registry.build("embedders", config.embed, base=config.base, key="embed").plugin
-    prices = PriceBook.load(*(config.base / Path(file).expanduser() for file in config.prices))
+    prices = PriceBook.load(*config.paths(config.prices))
     wanted = config.engine.cache
     cache = (
         None if wanted is False else Path(".llmkit") / "responses.sqlite" if wanted is True else config.base / wanted
