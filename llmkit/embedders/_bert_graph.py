@@ -16,25 +16,7 @@ from numpy.typing import NDArray
 
 from llmkit.embedders._onnx_file import Graph
 
-FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert")
-"""Model types that a graph can be made for."""
-
-VERSION = 1
-"""Of the graph; another one is written anew."""
-
 _NUMBERS = {"F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32}
-
-
-def problem(config: Mapping[str, Any]) -> str:
-    """Return why no graph can be made for a model's config.json; empty where one can."""
-    kind = config.get("model_type")
-    if kind not in FAMILIES:
-        return f"a graph can be made for {', '.join(FAMILIES)}, not for '{kind}'"
-    if config.get("hidden_act", "gelu") != "gelu":
-        return f"its activation is '{config['hidden_act']}', a graph can be made for 'gelu'"
-    if config.get("position_embedding_type", "absolute") != "absolute" or config.get("is_decoder"):
-        return "its positions are not absolute"
-    return ""
 
 
 def encoder(folder: Path) -> Graph:

@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from llmkit.embedders import _bert_graph
 from llmkit.embedders._fingerprint import file_digest, files_digest
 from llmkit.embedders._folder import ModelFolder, read_folder
+from llmkit.embedders._graph_families import GRAPH_VERSION, problem
 from llmkit.embedders._prefixes import check_instruction, prefix_of
 from llmkit.errors import ConfigError, MissingExtraError, Problem
 from llmkit.hashing import digest
@@ -172,9 +172,11 @@ class LocalEmbedder:
         own = self.folder.weights()
         if own is not None:
             return own
-        name = digest([file_digest(self.folder.path / "model.safetensors"), _bert_graph.VERSION])
+        name = digest([file_digest(self.folder.path / "model.safetensors"), GRAPH_VERSION])
         path = GRAPHS / f"{name}.onnx"
         if not path.is_file():
+            from llmkit.embedders import _bert_graph
+
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(f".{os.getpid()}")
             with part.open("wb") as file:
@@ -213,4 +215,4 @@ def processors() -> int:
 def _no_graph(folder: ModelFolder) -> str:
     if not (folder.path / "model.safetensors").is_file():
         return "and no model.safetensors that one could be made of"
-    return _bert_graph.problem(folder.config)
+    return problem(folder.config)

@@ -10,11 +10,11 @@ from typing import Any
 
 from llmkit import registry
 from llmkit.config import EvalConfig, load_eval_config
-from llmkit.config.engine_config import EngineConfig
 from llmkit.datasets import Census, FewShot, census, few_shot, open_dataset
 from llmkit.engine import PriceBook, Settings
 from llmkit.errors import ConfigError, DataError, Problem, UsageError
 from llmkit.flows.ask_choices import ChoiceShots, choice_shots
+from llmkit.flows.engine_settings import engine_settings
 from llmkit.flows.fit import choice_problems, metric_problems, row_problems, target_problems
 from llmkit.flows.human_labels import labelled_judges
 from llmkit.flows.judging import Seat
@@ -249,21 +249,6 @@ def _check_target(cfg: EvalConfig, target: Any) -> None:
 def _prompt(cfg: EvalConfig) -> Any:
     written = cfg.prompt
     return written if written is None or isinstance(written, str) else [message.model_dump() for message in written]
-
-
-def engine_settings(wanted: EngineConfig) -> Settings:
-    """Return what a config says about sending requests, as the engine takes it."""
-    return Settings(
-        max_concurrency=wanted.max_concurrency,
-        timeout=wanted.timeout,
-        max_retries=wanted.max_retries,
-        requests_per_minute=wanted.requests_per_minute,
-        tokens_per_minute=wanted.tokens_per_minute,
-        max_cost=wanted.max_cost,
-        max_tokens=wanted.max_tokens,
-        max_requests=wanted.max_requests,
-        patience=wanted.patience,
-    )
 
 
 def _check_price(cfg: EvalConfig, target: Any, prices: PriceBook, settings: Settings) -> None:

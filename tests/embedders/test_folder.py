@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from llmkit.embedders import _fingerprint
-from llmkit.embedders._bert_graph import Weights, problem
+from llmkit.embedders._bert_graph import Weights
 from llmkit.embedders._folder import read_folder
+from llmkit.embedders._graph_families import problem
 from llmkit.embedders._onnx_file import Graph
 from llmkit.embedders._prefixes import check_instruction, prefix_of
 from llmkit.errors import ConfigError

@@ -15,10 +15,10 @@ from llmkit.errors import ConfigError, DataError, Problem
 from llmkit.flows.audit.evidence import Row
 from llmkit.flows.audit.live import Work, draw, probes_of
 from llmkit.flows.audit.sources import recorded_rows, run_rows_of
+from llmkit.flows.engine_settings import engine_settings
 from llmkit.flows.judging import Seat
 from llmkit.flows.labels import People, people
 from llmkit.flows.seating import check_judges, seated_alone
-from llmkit.flows.setup import engine_settings
 from llmkit.hashing import digest
 from llmkit.types import Run
 

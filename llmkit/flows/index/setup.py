@@ -99,12 +99,15 @@ def placing(config: IndexConfig) -> Iterator[None]:
 
 @contextmanager
 def _embedding(config: IndexConfig) -> Iterator[Any]:
-    from llmkit.engine import PriceBook
-    from llmkit.flows.embedding import embedding
-    from llmkit.flows.setup import engine_settings
-
     assert config.embed is not None
     plugin = registry.build("embedders", config.embed, base=config.base, key="embed").plugin
+    if hasattr(plugin, "embed"):  # it computes: neither prices nor an engine
+        yield plugin
+        return
+    from llmkit.engine import PriceBook
+    from llmkit.flows.embedding import embedding
+    from llmkit.flows.engine_settings import engine_settings
+
     prices = PriceBook.load(*config.paths(config.prices))
     wanted = config.engine.cache
     cache = (
