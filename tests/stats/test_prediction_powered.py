@@ -20,7 +20,7 @@ from llmkit.stats import (
     prediction_powered_win_rate,
 )
 from llmkit.types import Estimate
-from tests.stats.judge_worlds import QUALITIES, WORLDS
+from tests.stats.judge_worlds import QUALITIES, WORLDS, Array
 
 GOLDEN: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "golden" / "corrected.json").read_text(encoding="utf-8")
@@ -396,6 +396,43 @@ def test_intervals_cover_as_they_say_for_judges_from_useless_to_perfect(
     if errors >= 10 or "continuous" in world:
         assert held <= 0.97 + SPREAD / 3
     assert widest <= 1.05 + 1e-9
+
+
+def preferences(rng: np.random.Generator, quality: float, size: int) -> tuple[Array, Array]:
+    """Humans prefer the candidate on 50 % of the rows, neither on 20 %; the judge says the same, or anything."""
+    human, other = (rng.choice([0.0, 0.5, 1.0], p=[0.3, 0.2, 0.5], size=size) for _ in range(2))
+    return human, np.where(rng.random(size) < quality, human, other)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", [*WORLDS, "win, tie or loss"])
+def test_with_500_labels_intervals_cover_93_to_97_percent_whatever_the_judge(world: str) -> None:
+    """From useless to perfect, errors or none: so many labels show what a judge that rarely errs can hide.
+
+    A quality whose coverage lies outside is simulated anew, longer: among 126 some do by chance.
+    """
+    draw, truth, binary = {**WORLDS, "win, tie or loss": (preferences, 0.6, False)}[world]
+
+    def simulated(quality: float, repeats: int, seed: int) -> tuple[float, float]:
+        rng = np.random.default_rng(seed)
+        held, widest = 0, 0.0
+        for _ in range(repeats):
+            human, judge = draw(rng, quality, 1000)
+            if world in WORLDS:
+                found = prediction_powered_mean(judge, human[:500], np.arange(500), binary=binary)
+            else:
+                found = prediction_powered_win_rate(judge, human[:500], np.arange(500))
+            low, high = ends(found.corrected)
+            held += low <= truth <= high
+            widest = max(widest, half_width(found.corrected) / half_width(found.human_only))
+        return held / repeats, widest
+
+    for place, quality in enumerate(QUALITIES):
+        held, widest = simulated(quality, 300, place)
+        if not 0.93 <= held <= 0.97:
+            held, widest = simulated(quality, 3000, 100 + place)
+        assert 0.93 <= held <= 0.97, quality
+        assert widest <= 1.05 + 1e-9
 
 
 @pytest.mark.slow
