@@ -44,8 +44,9 @@ class Hit:
         end: One behind the last.
         text: The passage with its neighbours.
         flags: Where it seems to give instructions.
-        spans: The stretches of the document that ``text`` is made of. One is the document's text[start:end]; between
-            several stands an empty line in the place of what no chunk holds.
+        spans: The stretches of the document that ``text`` is made of: one, so that ``text`` is the document's
+            text[start:end]. An index of an older version does not know what stands between chunks; an empty line stands
+            in its place, and there are several.
     """
 
     chunk: StoredChunk
@@ -287,10 +288,10 @@ class Searcher:
 
 
 def spans_of(chunks: Sequence[StoredChunk]) -> list[tuple[int, int]]:
-    """Return the stretches of the document that neighbouring chunks hold, in order; what touches is one."""
+    """Return the stretches of the document that `joined` shows, in order: one where what lies between is known."""
     found: list[tuple[int, int]] = []
     for chunk in chunks:
-        if found and chunk.start <= found[-1][1]:
+        if found and (chunk.gap is not None or chunk.start <= found[-1][1]):
             found[-1] = (found[-1][0], max(found[-1][1], chunk.end))
         else:
             found.append((chunk.start, chunk.end))
@@ -298,11 +299,12 @@ def spans_of(chunks: Sequence[StoredChunk]) -> list[tuple[int, int]]:
 
 
 def joined(chunks: Sequence[StoredChunk]) -> str:
-    """Return neighbouring chunks as one text; what overlaps stands once, and a gap becomes an empty line."""
+    """Return neighbouring chunks as one text; what overlaps stands once, an unknown gap becomes an empty line."""
     text, end = chunks[0].text, chunks[0].end
     for chunk in chunks[1:]:
         if chunk.start > end:
-            text += "\n\n" + chunk.text
+            text += "\n\n" if chunk.gap is None else chunk.gap[end - chunk.start :]
+            text += chunk.text
         elif chunk.end > end:
             text += chunk.text[end - chunk.start :]
         end = max(end, chunk.end)

@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 
     from llmkit.retrieval.filters import Filter
 
-_CHUNK: Final = (
-    'SELECT c.number, d.path, d.title, c.headings, c.start, c."end", c.text, d.meta, c.ordinal, c.page '
-    "FROM chunks c JOIN documents d ON d.id = c.document "
-)
+_COLUMNS: Final = 'c.number, d.path, d.title, c.headings, c.start, c."end", c.text, d.meta, c.ordinal, c.page'
+_CHUNK: Final = "FROM chunks c JOIN documents d ON d.id = c.document "
 _BM25: Final = "SELECT rowid, -bm25(chunks_fts) AS score FROM chunks_fts WHERE chunks_fts MATCH ?"
 _AT_ONCE: Final = 500
 _ATTEMPTS: Final = 20
@@ -53,6 +51,8 @@ class Index:
         if "meta" not in self._values:
             raise UsageError(f"the index in {folder} was never built to its end; run 'llmkit index build CONFIG'")
         self.meta: IndexMeta = IndexMeta(**json.loads(self._values["meta"]))
+        gap = "c.gap" if self._rows("PRAGMA user_version")[0][0] > 1 else "NULL"
+        self._chunk = f"SELECT {_COLUMNS}, {gap} {_CHUNK}"
         self._vectors = self._open_vectors()
 
     @classmethod
@@ -144,7 +144,7 @@ class Index:
         for first in range(0, len(wanted), _AT_ONCE):
             part = wanted[first : first + _AT_ONCE]
             marks = ",".join("?" * len(part))
-            rows = self._rows(f"{_CHUNK} WHERE c.number IN ({marks})", tuple(part))
+            rows = self._rows(f"{self._chunk} WHERE c.number IN ({marks})", tuple(part))
             found |= {row[0]: _chunk(row) for row in rows}
         for number in wanted:
             if number not in found:
@@ -154,7 +154,7 @@ class Index:
     def around(self, number: int, before: int, after: int) -> list[StoredChunk]:
         """Return the chunk with up to so many chunks of its document before and after it, in order."""
         rows = self._rows(
-            f"{_CHUNK} JOIN chunks here ON here.number = ? AND here.document = c.document "
+            f"{self._chunk} JOIN chunks here ON here.number = ? AND here.document = c.document "
             "WHERE c.ordinal BETWEEN here.ordinal - ? AND here.ordinal + ? ORDER BY c.ordinal",
             (int(number), before, after),
         )
@@ -165,7 +165,7 @@ class Index:
         last = ("", -1)
         while True:
             rows = self._rows(
-                f"{_CHUNK} WHERE (d.path, c.ordinal) > (?, ?) ORDER BY d.path, c.ordinal LIMIT {_AT_ONCE}",
+                f"{self._chunk} WHERE (d.path, c.ordinal) > (?, ?) ORDER BY d.path, c.ordinal LIMIT {_AT_ONCE}",
                 last,
             )
             if not rows:
@@ -259,6 +259,6 @@ class Index:
 
 
 def _chunk(row: Any) -> StoredChunk:
-    number, path, title, headings, start, end, text, meta, ordinal, page = row
+    number, path, title, headings, start, end, text, meta, ordinal, page, gap = row
     above = tuple(json.loads(headings))
-    return StoredChunk(number, path, title, above, start, end, text, json.loads(meta), ordinal, page)
+    return StoredChunk(number, path, title, above, start, end, text, json.loads(meta), ordinal, page, gap)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from llmkit.retrieval.records import IndexMeta
-from llmkit.retrieval.staged import Failed, Stat
+from llmkit.retrieval.staged import CHUNK_COLUMNS, Failed, Stat
 from llmkit.retrieval.store import IndexStore
 
 LEXICAL: Final = {
@@ -168,9 +168,11 @@ def _delete(sql: sqlite3.Connection, removed: Iterable[str], *, lexical: bool) -
 def _insert(sql: sqlite3.Connection, seen: Mapping[str, Stat], *, lexical: bool) -> None:
     """Put what was staged in its place; numbers that are free are given again, so that they stay near the count."""
     sql.executemany(
-        "INSERT INTO documents SELECT NULL, path, ?, ?, hash, title, meta, fingerprint FROM staged_documents "
+        "INSERT INTO documents (path, size, mtime_ns, hash, title, meta, fingerprint, crc) "
+        "SELECT path, ?, ?, hash, title, meta, fingerprint, crc FROM staged_documents "
         "WHERE path = ? ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, "
-        "hash = excluded.hash, title = excluded.title, meta = excluded.meta, fingerprint = excluded.fingerprint",
+        "hash = excluded.hash, title = excluded.title, meta = excluded.meta, fingerprint = excluded.fingerprint, "
+        "crc = excluded.crc",
         [(stat.size, stat.mtime_ns, path) for path, stat in sorted(seen.items())],
     )
     sql.executemany(
@@ -182,14 +184,17 @@ def _insert(sql: sqlite3.Connection, seen: Mapping[str, Stat], *, lexical: bool)
     sql.execute("DELETE FROM put")
     last = ("", -1)
     while found := sql.execute(
-        'SELECT d.id, s.ordinal, s.start, s."end", s.headings, s.lead, s.text, s.page, s.key, s.path '
-        "FROM staged_chunks s JOIN documents d ON d.path = s.path "
-        "WHERE (s.path, s.ordinal) > (?, ?) ORDER BY s.path, s.ordinal LIMIT 4096",
+        f"SELECT path, (SELECT id FROM documents d WHERE d.path = s.path), {CHUNK_COLUMNS} "  # noqa: S608 - a constant
+        "FROM staged_chunks s WHERE (path, ordinal) > (?, ?) ORDER BY path, ordinal LIMIT 4096",
         last,
     ).fetchall():
-        last = (found[-1][9], found[-1][1])
-        rows = [(next(numbers), *row[:9]) for row in found]
-        sql.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        last = (found[-1][0], found[-1][2])
+        rows = [(next(numbers), *row[1:]) for row in found]
+        sql.executemany(
+            f"INSERT INTO chunks (number, document, {CHUNK_COLUMNS}) "  # noqa: S608 - a constant
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
         sql.executemany("INSERT INTO put VALUES (?)", [(row[0],) for row in rows])
     if lexical:
         sql.execute(
@@ -212,7 +217,10 @@ def _free_numbers(sql: sqlite3.Connection) -> Iterator[int]:
 
 def _failures(sql: sqlite3.Connection, failures: Mapping[str, Failed]) -> None:
     sql.execute("DELETE FROM failures")
-    sql.executemany("INSERT INTO failures VALUES (?, ?, ?, ?, ?)", [(path, *one) for path, one in failures.items()])
+    rows = [(path, *one[:4], json.dumps(one.holds, ensure_ascii=False)) for path, one in failures.items()]
+    sql.executemany(
+        "INSERT INTO failures (path, hash, fingerprint, error, attempts, holds) VALUES (?, ?, ?, ?, ?, ?)", rows
+    )
 
 
 def places_of(sql: sqlite3.Connection, epoch: int) -> tuple[bytes, int]:

@@ -23,6 +23,7 @@ class StoredChunk:
         meta: The document's metadata.
         ordinal: Its place among the document's chunks, from 0.
         page: The page that it starts on, from 1; 0 where the document has no pages.
+        gap: The characters between the end of the chunk before and its start; None in an index of an older version.
     """
 
     number: int
@@ -35,6 +36,7 @@ class StoredChunk:
     meta: Mapping[str, Any]
     ordinal: int
     page: int = 0
+    gap: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

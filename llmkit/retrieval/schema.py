@@ -13,7 +13,12 @@ from typing import Final
 from llmkit.errors import InfrastructureError, UsageError
 from llmkit.retrieval.failures import damaged, writing
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""2 keeps the text between chunks, checksums of documents and chunks, and what a failure stands in for."""
+
+OLDEST: Final = 1
+"""The first version that can be searched as it is; a writer brings it up to date."""
+
 FILE_NAME: Final = "index.sqlite"
 BUSY_SECONDS: Final = 10.0
 _APPLICATION_ID: Final = 0x6C6C6978  # "llix"
@@ -25,11 +30,11 @@ CREATE TABLE runs (
     config TEXT NOT NULL, counts TEXT NOT NULL, tokens INTEGER NOT NULL, cost REAL, version TEXT NOT NULL);
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    hash TEXT NOT NULL, title TEXT NOT NULL, meta TEXT NOT NULL, fingerprint TEXT NOT NULL);
+    hash TEXT NOT NULL, title TEXT NOT NULL, meta TEXT NOT NULL, fingerprint TEXT NOT NULL, crc INTEGER);
 CREATE TABLE chunks (
     number INTEGER PRIMARY KEY, document INTEGER NOT NULL, ordinal INTEGER NOT NULL, start INTEGER NOT NULL,
     "end" INTEGER NOT NULL, headings TEXT NOT NULL, lead TEXT NOT NULL, text TEXT NOT NULL,
-    page INTEGER NOT NULL, key BLOB);
+    page INTEGER NOT NULL, key BLOB, gap TEXT, crc INTEGER);
 CREATE UNIQUE INDEX chunks_of_document ON chunks (document, ordinal);
 CREATE TABLE epochs (
     epoch INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL, dimensions INTEGER NOT NULL, rows INTEGER NOT NULL);
@@ -38,17 +43,31 @@ CREATE TABLE vectors (
     PRIMARY KEY (key, epoch)) WITHOUT ROWID;
 CREATE TABLE failures (
     path TEXT PRIMARY KEY, hash TEXT NOT NULL, fingerprint TEXT NOT NULL, error TEXT NOT NULL,
-    attempts INTEGER NOT NULL) WITHOUT ROWID;
+    attempts INTEGER NOT NULL, holds TEXT NOT NULL DEFAULT '[]') WITHOUT ROWID;
 CREATE TABLE staged_documents (
     path TEXT PRIMARY KEY, hash TEXT NOT NULL, title TEXT NOT NULL, meta TEXT NOT NULL, fingerprint TEXT NOT NULL,
-    stage TEXT NOT NULL) WITHOUT ROWID;
+    stage TEXT NOT NULL, crc INTEGER) WITHOUT ROWID;
 CREATE TABLE staged_chunks (
     id INTEGER PRIMARY KEY, path TEXT NOT NULL, ordinal INTEGER NOT NULL, start INTEGER NOT NULL,
     "end" INTEGER NOT NULL, headings TEXT NOT NULL, lead TEXT NOT NULL, text TEXT NOT NULL,
-    page INTEGER NOT NULL, key BLOB);
+    page INTEGER NOT NULL, key BLOB, gap TEXT, crc INTEGER);
 CREATE INDEX staged_chunks_of ON staged_chunks (path, ordinal);
 CREATE TABLE staged_keys (number INTEGER PRIMARY KEY, key BLOB);
 """
+
+_FROM_1: Final = """
+ALTER TABLE documents ADD COLUMN crc INTEGER;
+ALTER TABLE chunks ADD COLUMN gap TEXT;
+ALTER TABLE chunks ADD COLUMN crc INTEGER;
+ALTER TABLE failures ADD COLUMN holds TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE staged_documents ADD COLUMN crc INTEGER;
+ALTER TABLE staged_chunks ADD COLUMN gap TEXT;
+ALTER TABLE staged_chunks ADD COLUMN crc INTEGER;
+DELETE FROM staged_chunks;
+DELETE FROM staged_documents;
+UPDATE documents SET fingerprint = '';
+"""
+"""The next build reads every document again, for what version 1 did not keep, and embeds nothing."""
 
 
 def connect_writer(folder: Path) -> sqlite3.Connection:
@@ -62,7 +81,10 @@ def connect_writer(folder: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-            if not _is_index(connection, path):
+            version = _version(connection, path)
+            if version and version < SCHEMA_VERSION:
+                connection.executescript(f"BEGIN IMMEDIATE; {_FROM_1} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            elif not version:
                 connection.execute("PRAGMA page_size = 8192")
                 connection.execute("PRAGMA journal_mode = WAL").fetchone()
                 connection.executescript(
@@ -98,7 +120,7 @@ def connect_reader(folder: Path) -> sqlite3.Connection:
         )
         try:
             connection.execute("PRAGMA query_only = ON")
-            known = _is_index(connection, path)
+            known = _version(connection, path)
         except sqlite3.OperationalError as error:
             connection.close()
             if mode == "immutable=1":
@@ -117,8 +139,8 @@ def connect_reader(folder: Path) -> sqlite3.Connection:
     return connection
 
 
-def _is_index(connection: sqlite3.Connection, path: Path) -> bool:
-    """Return whether the file is an index, False where it is new; refuse anything else."""
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of the index's tables, 0 where the file is new; refuse anything else."""
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     owner = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -129,9 +151,9 @@ def _is_index(connection: sqlite3.Connection, path: Path) -> bool:
             f"{path} was made by a newer llmkit (index version {version}, this one knows {SCHEMA_VERSION}); update "
             "llmkit, or build into another folder"
         )
-    if tables and version < SCHEMA_VERSION:
+    if tables and version < OLDEST:
         raise InfrastructureError(
             f"{path} was made by an older llmkit (index version {version}, this one writes {SCHEMA_VERSION}); build "
             "into another folder, or remove this one and build again"
         )
-    return bool(tables)
+    return int(version) if tables else 0

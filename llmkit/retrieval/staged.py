@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+from zlib import crc32
+
+CHUNK_COLUMNS: Final = 'ordinal, start, "end", headings, lead, text, page, key, gap, crc'
+"""What is kept of a chunk; ``crc`` is the checksum of the others but ``key``, which is a checksum itself."""
 
 
 class Known(NamedTuple):
@@ -18,12 +24,16 @@ class Known(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """A document that could not be read, the last time that it was tried."""
+    """A document that could not be read, the last time that it was tried.
+
+    ``holds`` names documents that vanished and may be this one's last good version: they stay until it can be read.
+    """
 
     hash: str
     fingerprint: str
     error: str
     attempts: int
+    holds: tuple[str, ...] = ()
 
 
 class Stat(NamedTuple):
@@ -45,6 +55,7 @@ class StagedChunk:
         lead: Title and headings, which are searched with it, and stand in front of it for the embedder if so set.
         key: Names its vector; None without an embedder.
         page: The page that it starts on, from 1; 0 without pages.
+        gap: The characters between the end of the chunk before and its start; None where nobody knows.
     """
 
     start: int
@@ -54,6 +65,7 @@ class StagedChunk:
     lead: str
     key: bytes | None
     page: int = 0
+    gap: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +78,30 @@ class StagedDocument:
     meta: dict[str, Any]
     chunks: tuple[StagedChunk, ...] = field(default=())
 
+    @property
+    def row(self) -> tuple[Any, ...]:
+        """What the index stores of it: path, hash, title, metadata as JSON, and the checksum of these."""
+        meta = json.dumps(self.meta, ensure_ascii=False, sort_keys=True, default=str)
+        values = (self.path, self.hash, self.title, meta)
+        return (*values, checksum(*values))
+
+    def chunk_rows(self) -> Iterator[tuple[Any, ...]]:
+        """Yield what the index stores of each chunk; see `CHUNK_COLUMNS`."""
+        for ordinal, one in enumerate(self.chunks):
+            headings = json.dumps(one.headings, ensure_ascii=False)
+            values = (ordinal, one.start, one.end, headings, one.lead, one.text, one.page)
+            yield (*values, one.key, one.gap, checksum(*values, one.gap))
+
 
 def vector_key(embed_fingerprint: str, text: str) -> bytes:
     """Return what a vector is known by: who embeds, and the final text that is embedded."""
     content = f"{embed_fingerprint}\0{text}".encode("utf-8", "surrogatepass")
     return blake2b(content, digest_size=16).digest()
+
+
+def checksum(*values: Any) -> int:
+    """Return the CRC-32 of a row's values, by which damage to it is found."""
+    return crc32("\0".join(map(str, values)).encode("utf-8", "surrogatepass"))
 
 
 def embedded_text(lead: str, text: str, *, title_prefix: bool) -> str:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from llmkit.errors import InfrastructureError
 from llmkit.retrieval.failures import writing
+from llmkit.retrieval.known import documents_of, failures_of
 from llmkit.retrieval.lock import WriterLock
 from llmkit.retrieval.records import IndexMeta
 from llmkit.retrieval.schema import FILE_NAME, connect_writer
-from llmkit.retrieval.staged import Failed, Known, StagedDocument, embedded_text, vector_key
+from llmkit.retrieval.staged import CHUNK_COLUMNS, Failed, Known, StagedDocument, embedded_text, vector_key
 from llmkit.retrieval.vector_file import append_rows, checksums, open_rows, vector_path, whole_rows
 
 if TYPE_CHECKING:
@@ -98,13 +99,13 @@ class IndexStore:
 
     def documents(self) -> dict[str, Known]:
         """Return the documents of the last generation by path."""
-        found = self.rows("SELECT path, id, size, mtime_ns, hash, fingerprint FROM documents")
-        return {path: Known(*rest) for path, *rest in found}
+        with writing(self.path):
+            return documents_of(self.connection)
 
     def failures(self) -> dict[str, Failed]:
         """Return the documents that could not be read, by path."""
-        found = self.rows("SELECT path, hash, fingerprint, error, attempts FROM failures")
-        return {path: Failed(*rest) for path, *rest in found}
+        with writing(self.path):
+            return failures_of(self.connection)
 
     # -- vectors
 
@@ -209,17 +210,15 @@ class IndexStore:
         with self.transaction() as sql:
             for one in documents:
                 self.unstage([one.path])
-                meta = json.dumps(one.meta, ensure_ascii=False, sort_keys=True, default=str)
                 sql.execute(
-                    "INSERT INTO staged_documents VALUES (?, ?, ?, ?, ?, ?)",
-                    (one.path, one.hash, one.title, meta, fingerprint, stage),
+                    "INSERT INTO staged_documents (path, hash, title, meta, crc, fingerprint, stage) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (*one.row, fingerprint, stage),
                 )
                 sql.executemany(
-                    "INSERT INTO staged_chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    [
-                        (one.path, ordinal, c.start, c.end, _json(c.headings), c.lead, c.text, c.page, c.key)
-                        for ordinal, c in enumerate(one.chunks)
-                    ],
+                    f"INSERT INTO staged_chunks (path, {CHUNK_COLUMNS}) "  # noqa: S608 - a constant
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    [(one.path, *row) for row in one.chunk_rows()],
                 )
 
     def unstage(self, paths: Iterable[str]) -> None:
@@ -311,7 +310,3 @@ def copy_whole_rows(store: IndexStore, epoch: int) -> None:
         whole = [row for row in found if checksums(vectors[row[0] : row[0] + 1]) == [row[3]]]
         if whole:
             store.append([key for _, key, _, _ in whole], vectors[[row[0] for row in whole]], [row[2] for row in whole])
-
-
-def _json(headings: tuple[str, ...]) -> str:
-    return json.dumps(headings, ensure_ascii=False) if headings else "[]"

@@ -81,7 +81,7 @@ def make_index(
         for text in [written] if isinstance(written, str) else written:
             lead = "\n".join(part for part in (title, *above) if part)
             key = None if fingerprint is None else vector_key(fingerprint, embedded_text(lead, text, title_prefix=True))
-            chunks.append(StagedChunk(at, at + len(text), above, text, lead, key))
+            chunks.append(StagedChunk(at, at + len(text), above, text, lead, key, gap="\n\n" if chunks else ""))
             at += len(text) + 2
         documents.append(
             StagedDocument(path, f"hash of {path}", title, dict((meta or {}).get(path, {})), tuple(chunks))

@@ -13,11 +13,9 @@ from llmkit.flows.index.load import read_all, staged
 from llmkit.flows.index.options import BuildOptions, Step
 from llmkit.flows.index.parts import Parts
 from llmkit.flows.index.plan import make_plan
+from llmkit.retrieval.known import documents_of, failures_of
 from llmkit.retrieval.schema import FILE_NAME, connect_reader
 from llmkit.retrieval.staged import Failed, Known, embedded_text
-
-_ROWS = "SELECT path, id, size, mtime_ns, hash, fingerprint FROM documents"
-_FAILURES = "SELECT path, hash, fingerprint, error, attempts FROM failures"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +126,8 @@ def _known(parts: Parts) -> _Known:
         return known
     with closing(connection):
         known.there = bool(connection.execute("SELECT 1 FROM meta WHERE name = 'meta'").fetchone())
-        known.documents = {path: Known(*rest) for path, *rest in connection.execute(_ROWS)}
-        known.failures = {path: Failed(*rest) for path, *rest in connection.execute(_FAILURES)}
+        known.documents = documents_of(connection)
+        known.failures = failures_of(connection)
         found = connection.execute(
             "SELECT v.key FROM vectors v JOIN epochs e USING (epoch) WHERE e.fingerprint = ?",
             (parts.embed_fingerprint,),

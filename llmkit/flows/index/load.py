@@ -83,13 +83,16 @@ def staged(parts: Parts, path: str, content: str, document: Document, chunks: Se
     """Return a document as the index stores it."""
     fingerprint = parts.embed_fingerprint
     made = []
+    end = chunks[0].start if chunks else 0
     for chunk in chunks:
         text = document.text[chunk.start : chunk.end]
         above = chunk.headings[1:] if chunk.headings[:1] == (document.title,) else chunk.headings
         lead = "\n".join(part for part in (document.title, *above) if part)
         final = embedded_text(lead, text, title_prefix=parts.title_prefix)
         key = None if fingerprint is None else vector_key(fingerprint, final)
-        made.append(StagedChunk(chunk.start, chunk.end, tuple(chunk.headings), text, lead, key, chunk.page))
+        gap = document.text[end : chunk.start]
+        made.append(StagedChunk(chunk.start, chunk.end, tuple(chunk.headings), text, lead, key, chunk.page, gap))
+        end = chunk.end
     return StagedDocument(path, content, document.title, dict(document.meta), tuple(made))
 
 

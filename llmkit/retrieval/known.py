@@ -1,0 +1,23 @@
+"""What an index knows of its documents, for a writer or a reader, of this version's tables or an older one's."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from llmkit.retrieval.staged import Failed, Known
+
+
+def documents_of(sql: sqlite3.Connection) -> dict[str, Known]:
+    """Return the documents of the last generation by path."""
+    found = sql.execute("SELECT path, id, size, mtime_ns, hash, fingerprint FROM documents")
+    return {path: Known(*rest) for path, *rest in found}
+
+
+def failures_of(sql: sqlite3.Connection) -> dict[str, Failed]:
+    """Return the documents that could not be read, by path."""
+    found = {}
+    for path, digest, fingerprint, error, attempts, *newer in sql.execute("SELECT * FROM failures"):
+        holds = tuple(json.loads(newer[0])) if newer else ()
+        found[path] = Failed(digest, fingerprint, error, attempts, holds)
+    return found
