@@ -230,10 +230,20 @@ def _show_built(built: Built, output_format: Format, *, quiet: bool) -> None:
     _print(asdict(built), lines, output_format)
     if built.failures and not quiet:
         for path, why in list(built.failures.items())[:10]:
-            kept = "; its last good version stays" if path in built.kept else ""
-            say(visible(f"failed: {path}: {why}{kept}"))
+            say(visible(f"failed: {path}: {why}{_staying(built, path)}"))
         if len(built.failures) > 10:  # noqa: PLR2004
             say(f"and {len(built.failures) - 10:,} more; 'llmkit index status' lists them")
+
+
+def _staying(built: Built, path: str) -> str:
+    """Return what of a failed document stays in the index, as the end of a sentence."""
+    if path in built.kept:
+        return "; its last good version stays"
+    held = built.held.get(path, ())
+    if not held:
+        return ""
+    more = f" and {len(held) - 1:,} more" if len(held) > 1 else ""
+    return f"; {held[0]}{more}, gone now and perhaps the same, stays until it can be read or with --allow-deletes goes"
 
 
 def _show_forecast(planned: Forecast, output_format: Format) -> None:

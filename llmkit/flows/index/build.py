@@ -11,6 +11,7 @@ from llmkit._version import __version__
 from llmkit.errors import Interrupted
 from llmkit.flows.index.derive import derive
 from llmkit.flows.index.embed import Embedded, embed_missing
+from llmkit.flows.index.holding import hold_vanished
 from llmkit.flows.index.load import read_all, staged
 from llmkit.flows.index.options import BuildOptions, Built, Notice, Step
 from llmkit.flows.index.parts import Parts
@@ -56,7 +57,8 @@ def build_index(parts: Parts, options: BuildOptions | None = None) -> Built:
 
 def _build(store: IndexStore, parts: Parts, options: BuildOptions, began: float, started: str) -> Built:
     options.tell(Step("looking", 0, 0))
-    plan = make_plan(parts, store.documents(), {} if options.retry_failed else store.failures(), verify=options.verify)
+    known, failed = store.documents(), {} if options.retry_failed else store.failures()
+    plan = make_plan(parts, known, failed, verify=options.verify, hold=not options.allow_deletes)
     if not options.allow_deletes or (not plan.found and not plan.known):
         refuse_mass_deletion(plan, parts)
     before = store.meta
@@ -64,6 +66,8 @@ def _build(store: IndexStore, parts: Parts, options: BuildOptions, began: float,
         return _nothing_to_do(store, plan, parts, before, started=started, began=began)
     store.begin(parts.embed_fingerprint)
     _read(store, parts, plan, options)
+    if not options.allow_deletes:
+        hold_vanished(plan, known, failed)
     refuse_failures(plan, parts, serves=before is not None)
     rekeyed = before is not None and (_keyed_otherwise(before, parts) or store.lost())
     if rekeyed:
@@ -217,4 +221,5 @@ def _built(
         seconds=round(time.monotonic() - began, 3),
         failures={path: one.error for path, one in sorted(plan.failures.items())},
         kept=tuple(sorted(plan.kept)),
+        held=plan.held,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llmkit.errors import UsageError
+from llmkit.flows.index.holding import hold_vanished
 from llmkit.flows.index.load import read_all, staged
 from llmkit.flows.index.options import BuildOptions, Step
 from llmkit.flows.index.parts import Parts
@@ -69,7 +70,8 @@ def forecast(parts: Parts, options: BuildOptions | None = None) -> Forecast:
     options = options or BuildOptions()
     known = _known(parts)
     options.tell(Step("looking", 0, 0))
-    plan = make_plan(parts, known.documents, {} if options.retry_failed else known.failures, verify=options.verify)
+    failed = {} if options.retry_failed else known.failures
+    plan = make_plan(parts, known.documents, failed, verify=options.verify, hold=not options.allow_deletes)
     chunks = tokens = truncated = 0
     wanted: set[bytes] = set()
     work = plan.work
@@ -88,6 +90,8 @@ def forecast(parts: Parts, options: BuildOptions | None = None) -> Forecast:
             limit = parts.embedder.max_tokens
             truncated += 0 if limit is None else sum(count > limit for count in counts)
         options.tell(Step("reading", done, len(work)))
+    if not options.allow_deletes:
+        hold_vanished(plan, known.documents, failed)
     refuse = _refusal(parts, options, plan, serves=known.there)
     speed = known.seconds_a_token
     return Forecast(

@@ -63,6 +63,7 @@ class Built:
         seconds: How long it took.
         failures: Documents that cannot be read: path -> why. Of those in ``kept`` an earlier version stays.
         kept: See ``failures``.
+        held: Documents that vanished and stay, by the failed document of which they may be the last good version.
     """
 
     name: str
@@ -75,3 +76,4 @@ class Built:
     seconds: float
     failures: dict[str, str] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
+    held: dict[str, tuple[str, ...]] = field(default_factory=dict)

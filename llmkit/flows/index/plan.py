@@ -26,11 +26,14 @@ class Plan:
         added: What the index does not know.
         changed: What has another content, or is read in another way than before.
         moved: Path -> the path that the same content had before; these are among ``added``, and the old in ``removed``.
-        removed: Paths that are no longer there.
+        vanished: Paths that are no longer there.
+        removed: Those of them that are to be deleted.
         touched: Documents of the same content with other stats: path -> what was seen.
         unchanged: How many are as they were.
         failures: Documents that cannot be read: path -> why.
         kept: Failed documents of which an earlier version stays in the index.
+        sizes: Bytes of files that the look could not read.
+        nameless: Rows that cannot be told from others, since their ids cannot be read.
         hashes: Hash of each document in ``added`` and ``changed``.
         found: How many documents the source has.
         known: How many the index has.
@@ -39,15 +42,23 @@ class Plan:
     added: list[Any] = field(default_factory=list)
     changed: list[Any] = field(default_factory=list)
     moved: dict[str, str] = field(default_factory=dict)
+    vanished: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     touched: dict[str, Stat] = field(default_factory=dict)
     unchanged: int = 0
     failures: dict[str, Failed] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
+    sizes: dict[str, int] = field(default_factory=dict)
+    nameless: set[str] = field(default_factory=set)
     hashes: dict[str, str] = field(default_factory=dict)
     found: int = 0
     known: int = 0
     now_ns: int = 0
+
+    @property
+    def held(self) -> dict[str, tuple[str, ...]]:
+        """Failed document -> those that vanished and stay, since they may be its last good version."""
+        return {path: one.holds for path, one in sorted(self.failures.items()) if one.holds}
 
     @property
     def work(self) -> list[Any]:
@@ -79,17 +90,24 @@ class Plan:
 
 
 def make_plan(
-    parts: Parts, known: Mapping[str, Known], failures: Mapping[str, Failed], *, verify: bool = False
+    parts: Parts,
+    known: Mapping[str, Known],
+    failures: Mapping[str, Failed],
+    *,
+    verify: bool = False,
+    hold: bool = True,
 ) -> Plan:
     """Compare the source with what the index knows.
 
     A document whose size and time are those of the last scan is not read; with ``verify`` every content is hashed. One
-    that failed is tried again when its content or the way of reading changes.
+    that failed is tried again when its content or the way of reading changes. With ``hold`` documents that vanished and
+    may be among those that cannot be read are not removed.
 
     Raises:
         InfrastructureError: the source is not there.
     """
     from llmkit.documents.found import LoadError
+    from llmkit.flows.index.holding import hold_vanished
 
     fingerprint = parts.chunk_fingerprint
     plan = Plan(known=len(known), now_ns=time.time_ns())
@@ -113,6 +131,10 @@ def make_plan(
             plan.unchanged += 1
             seen.add(path)
             continue
+        if found.number and not found.hash:
+            plan.nameless.add(path)
+        elif not found.number:
+            plan.sizes[path] = found.size
         if not path.isascii() and (path := _storable(path)) != found.path:
             reason = "its name is not valid text; rename it"
             plan.fail(path, "", fingerprint, reason, failures.get(path))
@@ -128,6 +150,8 @@ def make_plan(
         else:
             _sort(plan, found, content, (before, failures.get(path)), fingerprint)
     _settle(plan, known, seen, closed)
+    if hold:
+        hold_vanished(plan, known, failures)
     return plan
 
 
@@ -141,7 +165,7 @@ def _sort(plan: Plan, found: Any, content: str, was: tuple[Known | None, Failed 
         else:
             plan.touched[found.path] = stat
     elif failed is not None and (failed.hash, failed.fingerprint) == (content, fingerprint):
-        plan.failures[found.path] = failed
+        plan.failures[found.path] = failed._replace(holds=())
     else:
         plan.hashes[found.path] = content
         (plan.added if before is None else plan.changed).append(replace(found, hash=content))
@@ -154,7 +178,8 @@ def _settle(plan: Plan, known: Mapping[str, Known], seen: set[str], closed: list
         kept = {path for path in gone if path.startswith(tuple(closed))}
         plan.kept |= kept
         gone = [path for path in gone if path not in kept]
-    plan.removed = sorted(gone)
+    plan.vanished = sorted(gone)
+    plan.removed = plan.vanished
     by_hash: dict[str, list[str]] = {}
     for path in plan.removed:
         by_hash.setdefault(known[path].hash, []).append(path)

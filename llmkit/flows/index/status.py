@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmkit.retrieval.index import Index
+from llmkit.retrieval.known import failures_of
 from llmkit.retrieval.schema import connect_reader
 
 _RUNS = "SELECT started, finished, generation, counts, tokens, cost, version FROM runs ORDER BY id DESC LIMIT ?"
@@ -27,7 +28,7 @@ def index_status(folder: Path, runs: int = 5) -> dict[str, Any]:
         vectors = int(rows.fetchone()[0])
         live = int(sql.execute("SELECT count(DISTINCT key) FROM chunks").fetchone()[0])
         staged = int(sql.execute("SELECT count(*) FROM staged_documents").fetchone()[0])
-        failures = dict(sql.execute("SELECT path, error FROM failures ORDER BY path").fetchall())
+        failures = dict(sorted(failures_of(sql).items()))
         last = [_run(row) for row in sql.execute(_RUNS, (runs,))]
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     return {
@@ -50,7 +51,8 @@ def index_status(folder: Path, runs: int = 5) -> dict[str, Any]:
         "unpublished": staged,
         "bytes": size,
         "bytes_per_chunk": round(size / meta.chunks) if meta.chunks else 0,
-        "failures": failures,
+        "failures": {path: one.error for path, one in failures.items()},
+        "held": {path: list(one.holds) for path, one in failures.items() if one.holds},
         "runs": last,
     }
 
@@ -92,6 +94,9 @@ def status_lines(status: dict[str, Any]) -> list[str]:
     if status["failures"]:
         lines.append(f"failed      {len(status['failures']):,} documents cannot be read")
         lines += [f"  {path}: {error}" for path, error in list(status["failures"].items())[:10]]
+    if status["held"]:
+        count = sum(map(len, status["held"].values()))
+        lines.append(f"held        {count:,} documents that are gone stay, since failed ones may be the same")
     for run in status["runs"]:
         did = ", ".join(f"{run[name]:,} {name}" for name in ("added", "changed", "moved", "removed") if run.get(name))
         lines.append(f"run         {run['started']}  {did or 'nothing changed'}")
