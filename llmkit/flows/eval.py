@@ -18,6 +18,7 @@ from llmkit.errors import BudgetError, DataError, LlmkitError, Problem, RequestE
 from llmkit.flows.against import baseline_of, held_against
 from llmkit.flows.ask import Asker
 from llmkit.flows.ask_choices import ChoiceAsker
+from llmkit.flows.choice_rules import rules_summary
 from llmkit.flows.compare import latencies_of
 from llmkit.flows.ensemble import Ask, EnsembleRun, MemberAsker, each_member, require_earlier_rows, require_members
 from llmkit.flows.gating import spent
@@ -99,6 +100,8 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
             summary["ensemble"] = ensemble.board.summary(recorder.tallies, recorder.design())
         if isinstance(setup.target, RagTarget) and len(setup.target.settings.modes) > 1 and earlier is None:
             summary["modes"] = modes_summary(setup, recorder.recorded(), recorder.tallies, recorder.design())
+        if rules := rules_summary(setup, recorder.recorded(), recorder.tallies, recorder.design()):
+            summary["rules"] = rules
         manifest = last_manifest(manifest, usage=usage, seconds=time.perf_counter() - started)
         recorder.close()
         run = replace(folder.run(), manifest=manifest, summary=summary)

@@ -23,6 +23,7 @@ from llmkit.stats import (
     bootstrap_rows,
     bootstrap_totals,
     mean_estimate,
+    spread_of_means,
     variance_components,
 )
 from llmkit.types import Estimate, Table
@@ -188,6 +189,8 @@ def estimate(tally: Tally, design: Design, chosen: Any = None) -> Estimate | Non
     together = samples if clusters is None else clusters
     if metric.kind == "totals":
         matrix = np.stack([_column(c, chosen) for c in tally.columns], axis=1)
+        if getattr(metric, "interval", "") == "spread":
+            return allowing(_spread(metric, matrix, samples, clusters, design), design)
         found = bootstrap_totals(
             matrix,
             value_many(metric, len(matrix)),
@@ -225,6 +228,16 @@ def _sequential_mean(tally: Tally, chosen: Any, samples: Any, rows: Any, design:
     except ValueError:  # a score outside of the bounds that the scorer names
         return Estimate(value, None, None, len(values), STOPPED, design.level)
     return Estimate(value, low, high, len(values), SEQUENCE, design.level)
+
+
+def _spread(metric: Any, matrix: Any, samples: Any, clusters: Any, design: Design) -> Estimate:
+    """Return the distance between the highest and the lowest mean of yes-or-no columns; the last column counts rows."""
+    found = spread_of_means(
+        matrix[:, :-1].T, binary=True, samples=samples, clusters=clusters, level=design.level, seed=design.seed
+    ).estimate
+    value = metric.value(matrix.sum(axis=0), len(matrix))  # where repeats are missing, not quite the mean over samples
+    low, high = (None if end is None else pick(end, value) for end, pick in ((found.low, min), (found.high, max)))
+    return replace(found, value=float(value), low=low, high=high)
 
 
 def _variance(tally: Tally, design: Design) -> Variance | None:

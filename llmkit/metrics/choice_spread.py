@@ -10,7 +10,7 @@ from llmkit.errors import ConfigError, Problem
 from llmkit.metrics import TotalsMetric, metric
 from llmkit.metrics._choice import chosen, gold_of, is_right
 from llmkit.prompts.choice import RULES
-from llmkit.types import Output, Sample, Skipped, Table
+from llmkit.types import Output, Sample, Skipped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,10 +26,11 @@ class ChoiceSpread(TotalsMetric):
 
     Formula: the accuracy by the rule that is kindest - the accuracy by the rule that is hardest, over the rows that
     every rule could score. Range 0 to 1, lower is better: the figure depends less on whose program made it. The
-    details have the accuracy under each rule side by side.
+    report of a run with several rules has each one's accuracy beside it.
 
-    A maximum less a minimum is above 0 by chance too, the more so the fewer the rows. A row that one of the rules
-    cannot score (the target gives no log-probabilities) is skipped. An empty answer is wrong by ``helm``, and counts.
+    A maximum less a minimum is above 0 by chance too, the more so the fewer the rows; the interval allows for that, and
+    begins at 0 where no two rules differ for certain. A row that one of the rules cannot score (the target gives no
+    log-probabilities) is skipped. An empty answer is wrong by ``helm``, and counts.
 
     Use it before figures of different programs are compared. Not to rank models: `choice_accuracy`, one rule for all.
 
@@ -47,6 +48,7 @@ class ChoiceSpread(TotalsMetric):
     bounds = (0.0, 1.0)
     needs = ("choices", "answer")
     asks = ("choice",)
+    interval = "spread"
 
     def __post_init__(self) -> None:
         problems = [Problem(f"rules: {wrong}") for name in self.rules if (wrong := _wrong(name))]
@@ -81,19 +83,6 @@ class ChoiceSpread(TotalsMetric):
         """Return the spreads, shape (m,), of totals of shape (m, rules + 1)."""
         spread: NDArray[Any] = (totals[:, :-1].max(axis=1) - totals[:, :-1].min(axis=1)) / totals[:, -1]
         return spread
-
-    def details(self, table: Table) -> dict[str, Any]:
-        """Return the accuracy under each rule, as a table and in a sentence."""
-        rows = len(table.columns[0])
-        means = {name: sum(column) / rows for name, column in zip(self.rules, table.columns[:-1], strict=True)}
-        low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
-        note = (
-            f"The choice of rule alone moves accuracy from {means[low]:.3f} ({low}) to {means[high]:.3f} ({high}), "
-            f"over the same {rows:,} rows."
-        )
-        cells = [[name, float(mean)] for name, mean in means.items()]
-        title = "The same rows under each rule"
-        return {"tables": [{"title": title, "columns": ["rule", "accuracy"], "rows": cells}], "notes": [note]}
 
 
 def _variant(name: str) -> tuple[str, str]:

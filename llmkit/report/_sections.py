@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from llmkit.report import svg
+from llmkit.report._choice import TITLE, choice_notes, choice_tables
 from llmkit.report._ensemble import ensemble_tables
 from llmkit.report._kept_rows import Figures
 from llmkit.report._modes import modes_tables
@@ -206,6 +207,9 @@ def details(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     reworded = [_table(table) for table in robustness_tables(summary)]
     if reworded:
         found.append({"name": "Robustness", "tables": reworded, "notes": [], "confusion": None})
+    if told := [visible(note) for note in choice_notes(summary)]:
+        compared = [_table(table) for table in choice_tables(summary)]
+        found.append({"name": TITLE, "tables": compared, "notes": told, "confusion": None, "open": True})
     modes = [_table(table) for table in modes_tables(summary)]
     if modes:
         found.append({"name": "Modes", "tables": modes, "notes": [], "confusion": None})

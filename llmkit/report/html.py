@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from llmkit.report import _sections as sections
+from llmkit.report._choice import choice_signatures
 from llmkit.report._compact import Names, names_of
 from llmkit.report._comparison import comparison_section
 from llmkit.report._ensemble import ensemble_signatures
@@ -102,6 +103,7 @@ def _view(run: Run, kept: KeptRows, shares: Collection[str], comparison: Mapping
             *map(visible, ensemble_signatures(summary)),
             *(visible(str(entry["signature"])) for entry in summary["scores"].values()),
             *map(visible, robustness_signatures(summary)),
+            *map(visible, choice_signatures(summary)),
         ],
         "facts": _facts(manifest),
         "kept_note": _kept_note(kept),

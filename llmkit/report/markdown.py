@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from llmkit.report._choice import TITLE, choice_notes, choice_signatures, choice_tables
 from llmkit.report._ensemble import ensemble_signatures, ensemble_tables
 from llmkit.report._modes import modes_tables
 from llmkit.report._repeats import NOTE, repeats_tables
@@ -52,6 +53,9 @@ def markdown_report(run: Run, examples: Sequence[Mapping[str, str]] = ()) -> str
     ensemble = summary.get("ensemble")
     if ensemble:
         lines += _details("The ensemble", {"tables": ensemble_tables(summary), "notes": ensemble["notes"]})
+    told_of_rules = choice_notes(summary)
+    if told_of_rules:
+        lines += _details(TITLE, {"tables": choice_tables(summary), "notes": told_of_rules})
     modes = modes_tables(summary)
     if modes:
         lines += _details("Modes", {"tables": modes})
@@ -71,6 +75,7 @@ def markdown_report(run: Run, examples: Sequence[Mapping[str, str]] = ()) -> str
             *ensemble_signatures(summary),
             *(entry["signature"] for entry in summary["scores"].values()),
             *robustness_signatures(summary),
+            *choice_signatures(summary),
         )
     ]
     lines += ["", *_facts(manifest), ""]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from llmkit.report._choice import choice_notes, choice_signatures, choice_tables
 from llmkit.report._ensemble import ensemble_signatures, ensemble_tables
 from llmkit.report._modes import modes_tables
 from llmkit.report._repeats import repeats_tables
@@ -40,6 +41,7 @@ def print_report(run: Run, console: Console) -> None:
     print_grid(console, _scores(summary))
     for line in trouble(summary):
         console.print(Text(visible(f"! {line}"), style="yellow"))
+    _print_rules(summary, console)
     _print_ensemble(summary, console)
     for grid in _details("", {"tables": [*robustness_tables(summary), *repeats_tables(summary)]}):
         console.print()
@@ -60,7 +62,12 @@ def print_report(run: Run, console: Console) -> None:
             console.print(Text(f"{name}: {note}", style="dim"))
     console.print()
     own = [str(entry["signature"]) for entry in summary["scores"].values()]
-    for signature in (*ensemble_signatures(summary), *own, *robustness_signatures(summary)):
+    for signature in (
+        *ensemble_signatures(summary),
+        *own,
+        *robustness_signatures(summary),
+        *choice_signatures(summary),
+    ):
         console.print(Text(visible(signature), style="dim"), soft_wrap=True)
     console.print(Text(visible(spent(manifest)), style="dim"))
 
@@ -71,6 +78,15 @@ def _print_ensemble(summary: Mapping[str, Any], console: Console) -> None:
         print_grid(console, grid)
     for note in summary.get("ensemble", {}).get("notes", ()):
         console.print(_text(note), style="dim")
+
+
+def _print_rules(summary: Mapping[str, Any], console: Console) -> None:
+    """Print how much the choice of a multiple-choice rule moves accuracy."""
+    for grid in _details("", {"tables": choice_tables(summary)}):
+        console.print()
+        print_grid(console, grid)
+    for note in choice_notes(summary):
+        console.print(_text(note))
 
 
 @dataclass(frozen=True, slots=True)

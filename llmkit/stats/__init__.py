@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from llmkit.stats.resampling import resamples_for
     from llmkit.stats.rogan_gladen import RoganGladen, rogan_gladen_share
     from llmkit.stats.sequential import ConfidenceSequence, settle_drop, settle_value, split_alpha
+    from llmkit.stats.spread import Spread, spread_of_means
     from llmkit.stats.statistic import Statistic
     from llmkit.stats.system_agreement import by_system
     from llmkit.stats.variance import Variance, variance_components
@@ -122,6 +123,7 @@ _HOMES = {
     "regression": ("least_squares",),
     "resampling": ("resamples_for",),
     "rogan_gladen": ("RoganGladen", "rogan_gladen_share"),
+    "spread": ("Spread", "spread_of_means"),
     "statistic": ("Statistic",),
     "system_agreement": ("by_system",),
     "sequential": ("ConfidenceSequence", "settle_drop", "settle_value", "split_alpha"),
@@ -151,6 +153,7 @@ __all__ = [
     "PositionBias",
     "RoganGladen",
     "ScoreUse",
+    "Spread",
     "Statistic",
     "Variance",
     "WinRate",
@@ -223,6 +226,7 @@ __all__ = [
     "smallest_drop",
     "spearman",
     "split_alpha",
+    "spread_of_means",
     "t_cdf",
     "t_quantile",
     "variance_components",

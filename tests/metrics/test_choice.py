@@ -192,16 +192,18 @@ def test_laws_of_range_order_and_identity(rows: list[tuple[int, list[float], lis
     assert [item.value for item in perfect.values()] == [1, 1, 1, 0]
 
 
-def test_the_spread_says_which_rule_is_kindest() -> None:
+def test_the_spread_of_rules_that_are_right_as_often_begins_at_0() -> None:
     metric = ChoiceSpread(("original", "helm"))
-    table = Table([[1.0, 0.0], [1.0, 1.0], [1.0, 1.0]], [(), (), ()])
-    details = metric.details(table)
-    assert details["tables"][0]["rows"] == [["original", 0.5], ["helm", 1.0]]
-    assert details["notes"] == [
-        "The choice of rule alone moves accuracy from 0.500 (original) to 1.000 (helm), over the same 2 rows."
-    ]
     assert metric.value([1.0, 2.0, 2.0], 2) == 0.5
     assert metric.value_many(np.array([[1.0, 2.0, 2.0], [0.0, 0.0, 3.0]]), 2).tolist() == [0.5, 0.0]
+    right, wrong = [0.0, -5.0, -5.0, -5.0], [-5.0, 0.0, -5.0, -5.0]
+    kept = [output(original={"logprobs": right}, helm={"text": "B"})] * 10
+    kept += [output(original={"logprobs": wrong}, helm={"text": "A"})] * 9
+    found = score(kept, samples=[row(0)] * 19, metrics=["choice_spread(rules=['original', 'helm'])"])
+    [spread] = [item.estimate for item in found.values()]
+    assert spread is not None
+    assert spread.value == pytest.approx(1 / 19)
+    assert (spread.low, spread.method) == (0, "tango")
 
 
 @pytest.mark.parametrize(
