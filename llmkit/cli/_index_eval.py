@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from llmkit.cli.search import Format
+
+class ReportFormat(StrEnum):
+    """What stands on stdout."""
+
+    text = "text"
+    md = "md"
+    html = "html"
+    json = "json"
 
 
 def eval_command(
@@ -45,33 +53,63 @@ def eval_command(
             help="Exit with 1 where this holds: 'hybrid.ndcg@10 < baseline - 0.01'.",
         ),
     ] = None,
+    slices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--slice",
+            metavar="FIELD",
+            envvar="LLMKIT_INDEX_EVAL_SLICE",
+            help="A table for each value of this field of the questions; may be repeated.",
+        ),
+    ] = None,
+    worst: Annotated[int, typer.Option(min=0, help="How many of the questions that fare worst are listed.")] = 10,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report (JSON) there too.")] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write the report there as .md or .html, for people."),
+    ] = None,
     output_format: Annotated[
-        Format, typer.Option("--format", envvar="LLMKIT_INDEX_EVAL_FORMAT", help="What to print on stdout.")
-    ] = Format.text,
+        ReportFormat, typer.Option("--format", envvar="LLMKIT_INDEX_EVAL_FORMAT", help="What to print on stdout.")
+    ] = ReportFormat.text,
 ) -> int:
     """Measure an index on questions, each leg beside the others; compare with an earlier report; fail where it must."""
     from llmkit.cli._streams import say
-    from llmkit.flows.index.evaluate import against, evaluate_index
-    from llmkit.flows.index.fail_if import judge_rule
+    from llmkit.errors import UsageError
+    from llmkit.flows.index.compared import against, groups_of, sliced
+    from llmkit.flows.index.evaluate import evaluate_index
+    from llmkit.flows.index.fail_if import judge_rule, read_rule
     from llmkit.flows.index.queries import read_queries
     from llmkit.flows.opening import search_overrides
     from llmkit.store import write_text
 
+    rules = [read_rule(rule) for rule in fail_if or ()]
+    if baseline is None and any(rule.baseline for rule in rules):
+        raise UsageError("a rule of --fail-if speaks of a baseline; name one with --baseline")
+    if page is not None and page.suffix not in {".md", ".html"}:
+        raise UsageError(f"--report {page}: give a name that ends in .md or .html (--out writes JSON)")
     rows = read_queries(queries, qrels)
     base = None if baseline is None else _report_of(baseline)
-    report = evaluate_index(index, rows, legs=leg or (), settings=search_overrides(override or []), depth=depth)
-    compared = None if base is None else against(report, base)
-    verdicts = [judge_rule(rule, report, compared) for rule in fail_if or ()]
-    report["compared"] = compared
+    fields = [*(slices or ()), *(rule.slice[0] for rule in rules if rule.slice is not None)]
+    for field in fields:
+        groups_of(rows, field)
+    report = evaluate_index(
+        index, rows, legs=leg or (), settings=search_overrides(override or []), depth=depth, worst_shown=worst
+    )
+    report["compared"] = compared = None if base is None else against(report, base)
+    report["slices"] = sliced(report, rows, fields, base)
+    verdicts = [judge_rule(rule.written, report, compared) for rule in rules]
     report["gate"] = [{"rule": one.rule, "failed": one.failed, "why": one.why} for one in verdicts]
     text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
     if out is not None:
         write_text(out, text)
-    if output_format is Format.json:
+    if page is not None:
+        from llmkit.report.index_eval import index_eval_sections
+
+        write_text(page, _written(index_eval_sections(report), page.suffix))
+    if output_format is ReportFormat.json:
         sys.stdout.write(text)
     else:
-        _print(report)
+        _print(report, output_format)
     for one in verdicts:
         say(f"{'error: failed' if one.failed else 'passed'}: {one.rule}: {one.why}")
     return 1 if any(one.failed for one in verdicts) else 0
@@ -89,47 +127,22 @@ def _report_of(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _print(report: dict[str, Any]) -> None:
-    legs = report["legs"]
-    names = list(dict.fromkeys(name for one in legs.values() for name in one["metrics"]))
-    rows = [["", *legs]]
-    compared = report["compared"] or {}
-    for name in names:
-        cells = []
-        for leg, one in legs.items():
-            entry = one["metrics"].get(name)
-            cells.append("-" if entry is None else f"{entry['value']:.4f}{_change(compared.get(leg, {}).get(name))}")
-        rows.append([name, *cells])
-    rows += [
-        [f"latency {share}", *(f"{one['latency_ms'][share]:.1f} ms" for one in legs.values())]
-        for share in ("p50", "p90", "p99")
-    ]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    for row in rows:
-        first, *rest = (
-            cell.ljust(width) if not at else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        sys.stdout.write("  ".join((first, *rest)).rstrip() + "\n")
-    meta, coverage, cost = report["index"], report["coverage"], report["cost"]
-    sys.stdout.write(
-        f"\n{report['queries']:,} questions, {meta['documents']:,} documents, {meta['chunks']:,} chunks, generation "
-        f"{meta['generation']}; {cost['bytes_per_chunk']:,} bytes a chunk\n"
-    )
-    if coverage["gold_documents"]:
-        sys.stdout.write(
-            f"{coverage['gold_indexed']:,} of {coverage['gold_documents']:,} right documents are indexed\n"
-        )
-    told = [f"{coverage[name]:,} {name.replace('_', ' ')}" for name in _TOLD if coverage[name]]
-    if told:
-        sys.stdout.write(", ".join(told) + "\n")
+def _print(report: dict[str, Any], output_format: ReportFormat) -> None:
+    from llmkit.report.index_eval import index_eval_sections
+
+    sections = index_eval_sections(report)
+    if output_format is ReportFormat.text:
+        from llmkit.cli._talk import stdout_console
+        from llmkit.report.section import print_sections
+
+        print_sections(sections, stdout_console(), items=None)
+    else:
+        sys.stdout.write(_written(sections, f".{output_format}"))
 
 
-_TOLD = ("truncated_chunks", "duplicate_chunks", "empty_chunks", "documents_without_chunks")
+def _written(sections: Any, suffix: str) -> str:
+    from llmkit.report.section import sections_html, sections_markdown
 
-
-def _change(one: dict[str, Any] | None) -> str:
-    if one is None:
-        return ""
-    interval = "" if one["low"] is None else f" [{one['low']:+.3f}, {one['high']:+.3f}]"
-    return f" {one['difference']:+.4f}{interval}"
+    if suffix == ".html":
+        return sections_html(sections, over="llmkit index eval").encode("utf-8", "backslashreplace").decode()
+    return sections_markdown(sections)

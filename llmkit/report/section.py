@@ -63,8 +63,8 @@ def sections_markdown(sections: Sequence[Section]) -> str:
     return visible("\n".join(lines))
 
 
-def print_sections(sections: Sequence[Section], console: Console) -> None:
-    """Print a report on a terminal."""
+def print_sections(sections: Sequence[Section], console: Console, *, items: int | None = _SHOWN) -> None:
+    """Print a report on a terminal; of a section's items the first so many, all for None."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -83,12 +83,12 @@ def print_sections(sections: Sequence[Section], console: Console) -> None:
             for row in rows:
                 table.add_row(*(Text(visible(cell)) for cell in row))
             console.print(table)
-        for head, inner in section.items[:_SHOWN]:
+        for head, inner in section.items[:items]:
             console.print(Text(visible(f"- {head}")))
             for line in inner:
                 console.print(Text(visible(f"    {short(line, 110)}"), style="dim"))
-        if len(section.items) > _SHOWN:
-            console.print(Text(f"{len(section.items) - _SHOWN:,} more are in report.md", style="dim"))
+        if items is not None and len(section.items) > items:
+            console.print(Text(f"{len(section.items) - items:,} more are in report.md", style="dim"))
 
 
 def sections_html(sections: Sequence[Section], *, over: str, tone: str = "") -> str:

@@ -13,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmkit.errors import DataError, UsageError
-from llmkit.flows.index.evaluate import against, evaluate_index
+from llmkit.flows.index.compared import against, groups_of, sliced
+from llmkit.flows.index.evaluate import evaluate_index
 from llmkit.flows.index.fail_if import judge_rule
 from llmkit.flows.index.queries import read_queries
 from llmkit.retrieval.span_recall import span_score, within_budget
 from llmkit.text.bm25 import STOP_WORDS
+from llmkit.types import Sample
 from tests.cli.command import llmkit, write_rows
 from tests.retrieval.made_index import HashEmbedder, make_index
 
@@ -104,6 +106,117 @@ def test_a_certain_drop_fails_and_one_that_chance_explains_does_not() -> None:
     found = judge_rule("lexical.mrr < baseline - 0.01", noise, against(noise, base))
     assert not found.failed
     assert "chance may explain it" in found.why
+
+
+SLICED = [
+    {**row, "lang": lang, "tags": tags}
+    for row, lang, tags in zip(ROWS, ("en", "en", "de"), (["food", "pets"], ["pets"], []), strict=True)
+]
+
+
+def test_the_worst_questions_come_with_their_ranks_and_what_stood_first(tmp_path: Path) -> None:
+    rows = [
+        *ROWS,
+        {"id": "4", "query": "cats fish", "qrels": ["c.md"]},
+        {"id": "5", "query": "cats sleep", "spans": [{"path": "a.md", "start": 20, "end": 33}]},
+        {"id": "6", "query": "fish cats", "answers": ["seeds and fish"]},
+        {"id": "7", "query": "cats"},
+    ]
+    report = report_of(tmp_path, rows, legs=["lexical", "tfidf"])
+    assert report["first_right"]["lexical"] == {"1": 1, "2": 1, "3": None, "4": 2, "5": 2, "6": 3, "7": None}
+    assert [one["id"] for one in report["worst"]] == ["3", "6", "4", "5"]
+    missing, answer, document, span = report["worst"]
+    assert missing["legs"]["lexical"]["rank"] is None
+    assert missing["right"] == ["missing.md"]
+    assert missing["legs"]["tfidf"]["top"]["path"] == "c.md"
+    assert (answer["by"], document["by"], span["by"]) == ("answer", "document", "span")
+    assert document["legs"]["lexical"]["top"]["text"].startswith("cats eat fish")
+    assert [one["id"] for one in report_of(tmp_path, rows, worst_shown=1)["worst"]] == ["3"]
+
+
+def test_slices_hold_their_questions_and_nothing_else(tmp_path: Path) -> None:
+    report = report_of(tmp_path, SLICED, legs=["lexical"])
+    queries = read_queries(tmp_path / "q.jsonl")
+    found = sliced(report, queries, ["lang", "tags"], report)
+    assert {value: part["n"] for value, part in found["lang"].items()} == {"de": 1, "en": 2}
+    assert {value: part["n"] for value, part in found["tags"].items()} == {"(none)": 1, "food": 1, "pets": 2}
+    assert found["lang"]["en"]["legs"]["lexical"]["mrr"]["value"] == 1
+    assert found["lang"]["de"]["legs"]["lexical"]["mrr"] == {"value": 0, "low": None, "high": None, "n": 1}
+    assert found["lang"]["en"]["small"] is True
+    assert found["lang"]["en"]["compared"]["lexical"]["mrr"]["difference"] == 0
+    for field, message in [("langs", "did you mean 'lang'"), ("qrels", "no question has the field")]:
+        with pytest.raises(UsageError, match=message):
+            groups_of(queries, field)
+
+
+@given(st.lists(st.tuples(st.sampled_from("xyz"), st.floats(0, 1)), min_size=2, max_size=40))
+def test_slices_of_one_value_each_average_to_the_whole(rows: list[tuple[str, float]]) -> None:
+    values = {str(at): value for at, (_, value) in enumerate(rows)}
+    queries = [Sample(id=str(at), input="?", meta={"kind": kind}) for at, (kind, _) in enumerate(rows)]
+    parts = sliced({"per_query": {"lexical": {"mrr": values}}}, queries, ["kind"])["kind"]
+    total = sum(part["n"] * part["legs"]["lexical"]["mrr"]["value"] for part in parts.values())
+    assert total == pytest.approx(sum(values.values()))
+
+
+def test_a_gate_can_name_a_slice(tmp_path: Path) -> None:
+    report = report_of(tmp_path, SLICED, legs=["lexical"])
+    report["slices"] = sliced(report, read_queries(tmp_path / "q.jsonl"), ["lang"], report)
+    assert judge_rule("lexical.mrr[lang=de] < 0.5", report, None).failed
+    assert not judge_rule("lexical.mrr[lang = en] < 0.5", report, None).failed
+    assert "of 1 questions only" in judge_rule("lexical.mrr[lang=de] < baseline", report, {}).why
+    for rule, message in [
+        ("lexical.mrr[lang=fr] < 1", "no question has lang = fr"),
+        ("lexical.mrr[tags=pets] < 1", "add --slice tags"),
+        ("lexical.p50[lang=en] > 1", "latency is not measured by slice"),
+        ("lexical.mrr[lang] < 1", "is no gate"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            judge_rule(rule, report, None)
+
+
+def test_the_report_is_text_markdown_html_and_json(tmp_path: Path) -> None:
+    make_index(tmp_path / "ix", TEXTS).close()
+    write_rows(
+        tmp_path / "q.jsonl", [*SLICED, {"id": "4", "query": "<b>fish</b>", "answers": ["worms"], "lang": "a|b"}]
+    )
+    words = [
+        "index",
+        "eval",
+        "ix",
+        "--queries",
+        "q.jsonl",
+        "--slice",
+        "lang",
+        "--report",
+        "out.html",
+        "--out",
+        "base.json",
+    ]
+    assert llmkit(*words, folder=tmp_path).code == 0
+    again = [*words, "--baseline", "base.json", "--fail-if", "lexical.mrr[tags=pets] < 0.5"]
+    for form in ("text", "md", "html"):
+        done = llmkit(*again, "--format", form, folder=tmp_path)
+        assert done.code == 0, done.err
+        for part in (
+            "By lang",
+            "By tags",
+            "en (few)",
+            "Questions that fare worst",
+            "not among the first 100",
+            "Against the",
+        ):
+            assert part in done.out, (form, part)
+    assert "passed: lexical.mrr[tags=pets] < 0.5" in done.err
+    assert "<b>fish" not in (tmp_path / "out.html").read_text()
+    assert llmkit(*again, "--format", "json", folder=tmp_path).json["slices"]["lang"]["a|b"]["n"] == 1
+    for wrong, message in [
+        (("--report", "x.txt"), "ends in .md or .html"),
+        (("--slice", "lan"), "did you mean 'lang'"),
+        (("--fail-if", "lexical.mrr < baseline"), "name one with --baseline"),
+    ]:
+        done = llmkit(*words, *wrong, folder=tmp_path)
+        assert done.code == 2
+        assert message in done.err
 
 
 def test_queries_are_checked_before_anything_is_searched(tmp_path: Path) -> None:

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from llmkit import registry
-from llmkit.errors import UsageError
 from llmkit.flows.index.queries import QRELS, spans_of
 from llmkit.flows.index.status import index_status
+from llmkit.flows.index.worst import ANSWER_DEPTH, First, first_right, right_documents, worst
 from llmkit.flows.opening import CACHE_PATH, Opened, open_to_search, retrieve_settings
 from llmkit.flows.routed import held
 from llmkit.flows.search import has_words
 from llmkit.retrieval.records import StoredChunk
 from llmkit.retrieval.span_recall import span_score, within_budget
-from llmkit.stats import paired_difference
 from llmkit.stats.intervals import quantile
 from llmkit.text.words import Words
 from llmkit.types import Output, Passage, Sample, Skipped
@@ -45,9 +44,10 @@ Values = dict[str, dict[str, float]]
 
 @dataclass
 class LegReport:
-    """One leg's scores by question, and the seconds that each search took."""
+    """One leg's scores by question, where its first right passage stands, and the seconds that each search took."""
 
     values: Values = field(default_factory=dict)
+    firsts: dict[str, First] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
 
 
@@ -58,6 +58,7 @@ def evaluate_index(
     legs: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     depth: int = DEPTH,
+    worst_shown: int = 10,
     embedder: Any = None,
     tell: Callable[[str, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -69,6 +70,7 @@ def evaluate_index(
         legs: Modes to compare; without, every one that the index can do, and ``configured``, the index's own settings.
         settings: Keys of ``retrieve`` for every leg.
         depth: How many chunks are ranked.
+        worst_shown: How many of the questions that fare worst are listed.
         embedder: Who embeds questions; without, the one that the index's config names.
         tell: Called with the leg and the number of questions searched.
 
@@ -95,6 +97,9 @@ def evaluate_index(
         "depth": depth,
         "legs": {leg: _summary(report) for leg, report in reports.items()},
         "per_query": {leg: report.values for leg, report in reports.items()},
+        "first_right": {leg: {row: one.rank for row, one in report.firsts.items()} for leg, report in reports.items()},
+        "worst": worst(queries, {leg: report.firsts for leg, report in reports.items()}, worst_shown),
+        "answers_looked_for": min(depth, ANSWER_DEPTH),
         "coverage": coverage,
         "cost": _cost(status),
     }
@@ -138,6 +143,7 @@ def _of_leg(
             if not isinstance(stats, Skipped):
                 report.values.setdefault(name, {})[row.id] = float(metric.sample_value(stats))
         _add_spans(report, row, chunks)
+        report.firsts[row.id] = first_right(row, chunks)
         if tell is not None:
             tell(done)
     return report
@@ -173,8 +179,7 @@ def _coverage(opened: Opened, queries: Sequence[Sample]) -> dict[str, Any]:
     """Return how much of what is right is there at all, and what was cut off."""
     gold: set[str] = set()
     for row in queries:
-        judged = row.meta.get(QRELS) or {}
-        gold |= {str(name) for name in judged if not isinstance(judged, Mapping) or judged[name] > 0}
+        gold |= set(right_documents(row))
         gold |= {span.path for span in spans_of(row)}
     paths, texts, empty = set(), [], 0
     for chunk in opened.index.every():
@@ -211,36 +216,3 @@ def _rss() -> float | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
-
-
-def against(report: Mapping[str, Any], baseline: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return for each leg and metric the difference to a baseline report, over questions that both scored.
-
-    Raises:
-        UsageError: the baseline is no report, or the two share no question.
-    """
-    theirs = baseline.get("per_query")
-    if not isinstance(theirs, Mapping):
-        raise UsageError("the baseline is no report of 'llmkit index eval --format json'")
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for leg, metrics in report["per_query"].items():
-        for name, values in metrics.items():
-            base = theirs.get(leg, {}).get(name, {})
-            shared = [row for row in values if row in base]
-            if not shared:
-                continue
-            result = paired_difference(
-                [base[row] for row in shared], [values[row] for row in shared], bounds=(0.0, 1.0)
-            )
-            low, high = result.difference.low, result.difference.high
-            found.setdefault(leg, {})[name] = {
-                "base": result.base,
-                "difference": result.difference.value,
-                "low": low,
-                "high": high,
-                "p": result.p,
-                "n": len(shared),
-            }
-    if not found:
-        raise UsageError("the baseline and this report have no question in common")
-    return found
