@@ -140,14 +140,18 @@ def status_command(named: Named, output_format: Shown = Format.text) -> None:
 def verify_command(
     named: Named,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Mark what is lost; the next build makes it anew, and only that.")
+        bool,
+        typer.Option(
+            "--repair",
+            help="Restore texts from their documents (give the config), mark what a build is to mend.",
+        ),
     ] = False,
     sample: Annotated[int, typer.Option(min=0, help="With a config: chunks to embed again and compare.")] = 32,
     output_format: Shown = Format.text,
 ) -> int:
     """Check an index byte by byte; with its config, also against its documents and its embedder.
 
-    Exit codes: 0 whole, 2 there is none, 3 damaged or in use by another writer.
+    Exit codes: 0 whole, or made whole by --repair; 2 there is none; 3 damaged or in use by another writer.
     """
     from dataclasses import asdict
 
@@ -171,10 +175,18 @@ def verify_command(
         lines.append(f"embedder: {found.embedded:,} chunks embedded again, all the same")
     if parts is not None:
         lines.append(f"documents: {behind} since the last build" if behind else "documents: in step")
-    if found.faults:
-        lines.append("to mend it: llmkit index build" if repair else "to mend it: --repair, then llmkit index build")
+    if found.restored:
+        lines.append(f"restored: {len(found.restored):,} documents from their sources")
+    lines += [f"to be read again: {path}: {why}" for path, why in [*found.marked.items()][:10]]
+    if len(found.marked) > 10:  # noqa: PLR2004
+        lines.append(f"and {len(found.marked) - 10:,} more")
+    if found.faults and not found.left:
+        lines.append("mended: every chunk and vector is what was written")
+    elif found.faults:
+        config = "" if parts is not None or repair else " with the index's config"
+        lines.append(f"to mend it: {'' if repair else f'--repair{config}, then '}llmkit index build")
     _print(asdict(found), lines, output_format)
-    return LlmkitError.exit_code if found.faults else 0
+    return LlmkitError.exit_code if found.left else 0
 
 
 @index_app.command("gc")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from llmkit.retrieval.publish import places_of
-from llmkit.retrieval.staged import embedded_text, vector_key
+from llmkit.retrieval.staged import checksum, embedded_text, vector_key
 from llmkit.retrieval.store import IndexStore
 from llmkit.retrieval.vector_file import checksums, open_rows, vector_path, whole_rows
 
@@ -18,8 +19,16 @@ _SHOWN: Final = 3
 def faults(store: IndexStore, *, title_prefix: bool) -> Iterator[str]:
     """Yield a sentence for each kind of damage; nothing for an index that is whole."""
     yield from _of_sqlite(store)
-    yield from _of_chunks(store, title_prefix=title_prefix)
-    yield from _of_vectors(store)
+    damage = damaged_texts(store)
+    if damage.documents:
+        yield f"{len(damage.documents):,} documents are not what was written: {_few(damage.documents)}"
+    if damage.chunks:
+        yield f"{len(damage.chunks):,} chunks are not what was written: {_few(damage.chunks)}"
+    if damage.lacking:
+        yield f"{len(damage.lacking):,} documents lack chunks: {_few(damage.lacking)}"
+    if damage.lost:
+        yield f"{damage.lost:,} chunks of those that were published are lost"
+    yield from vector_faults(store, title_prefix=title_prefix, known=damage.chunks)
 
 
 def _of_sqlite(store: IndexStore) -> Iterator[str]:
@@ -36,25 +45,70 @@ def _of_sqlite(store: IndexStore) -> Iterator[str]:
         yield f"{orphans:,} chunks belong to no document"
 
 
-def _of_chunks(store: IndexStore, *, title_prefix: bool) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Texts that are not what was written.
+
+    Attributes:
+        documents: Paths of documents whose title or metadata changed.
+        chunks: Numbers of chunks whose text or offsets changed.
+        lacking: Paths of documents of which chunks are missing before others.
+        lost: How many chunks are missing of those that were published, and nobody knows of which document.
+        paths: Every document that is touched by one of these.
+    """
+
+    documents: list[str]
+    chunks: list[int]
+    lacking: list[str]
+    lost: int
+    paths: list[str]
+
+
+def damaged_texts(store: IndexStore) -> Damage:
+    """Return which texts are not those that were written, by their checksums; by their length where there is none."""
+    documents: list[str] = []
+    chunks: list[int] = []
+    owners: set[int] = set()
+    with store.transaction() as sql:
+        paths = dict(sql.execute("SELECT id, path FROM documents"))
+        for one, *row, crc in sql.execute("SELECT id, path, hash, title, meta, crc FROM documents ORDER BY path"):
+            if crc is not None and checksum(*row) != crc:
+                documents.append(str(row[0]))
+                owners.add(one)
+        for number, document, ordinal, start, end, headings, lead, text, page, gap, crc in sql.execute(
+            'SELECT number, document, ordinal, start, "end", headings, lead, text, page, gap, crc FROM chunks '
+            "ORDER BY number"
+        ):
+            row = (ordinal, start, end, headings, lead, text, page, gap)
+            if checksum(*row) != crc if crc is not None else end - start != len(text):
+                chunks.append(number)
+                owners.add(document)
+        counted = sql.execute("SELECT document, count(*), max(ordinal) + 1 FROM chunks GROUP BY document").fetchall()
+    holes = {document: top - count for document, count, top in counted if top > count}
+    owners |= holes.keys()
+    meta = store.meta
+    lost = 0 if meta is None else max(0, meta.chunks - sum(row[1] for row in counted) - sum(holes.values()))
+    touched = paths if lost else owners & paths.keys()
+    lacking = sorted(paths[one] for one in holes if one in paths)
+    return Damage(documents, chunks, lacking, lost, sorted(paths[one] for one in touched))
+
+
+def vector_faults(store: IndexStore, *, title_prefix: bool, known: Sequence[int] = ()) -> Iterator[str]:
+    """Yield a sentence for each way in which chunks, but those that are known to be damaged, and vectors do not fit."""
+    told = set(known)
     meta = store.meta
     fingerprint = None if meta is None else meta.embed_fingerprint
-    wrong_spans, wrong_keys = [], []
+    wrong = []
     with store.transaction() as sql:
-        for number, start, end, lead, text, key in sql.execute(
-            'SELECT number, start, "end", lead, text, key FROM chunks ORDER BY number'
-        ):
-            if end - start != len(text):
-                wrong_spans.append(number)
+        for number, lead, text, key in sql.execute("SELECT number, lead, text, key FROM chunks ORDER BY number"):
             expected = None
             if fingerprint is not None:
                 expected = vector_key(fingerprint, embedded_text(lead, text, title_prefix=title_prefix))
-            if key != expected:
-                wrong_keys.append(number)
-    if wrong_spans:
-        yield f"{len(wrong_spans):,} chunks are not as long as their offsets say: {_few(wrong_spans)}"
-    if wrong_keys:
-        yield f"{len(wrong_keys):,} chunks have the vector of another text: {_few(wrong_keys)}"
+            if key != expected and number not in told:
+                wrong.append(number)
+    if wrong:
+        yield f"{len(wrong):,} chunks have the vector of another text: {_few(wrong)}"
+    yield from _of_vectors(store)
 
 
 def _of_vectors(store: IndexStore) -> Iterator[str]:
@@ -95,6 +149,6 @@ def _of_rows(store: IndexStore, vectors: Any, epoch: int) -> Iterator[str]:
         yield f"{name}: {len(long):,} vectors are not of length 1: rows {_few(long)}"
 
 
-def _few(numbers: list[int]) -> str:
+def _few(numbers: Sequence[int | str]) -> str:
     shown = ", ".join(str(number) for number in numbers[:_SHOWN])
     return f"{shown}, ..." if len(numbers) > _SHOWN else shown

@@ -143,11 +143,26 @@ def _lexical_table(sql: sqlite3.Connection, store: IndexStore, lexical: str | No
         sql.execute("DROP TABLE chunks_fts")
     if lexical is None:
         return False
+    _empty_lexical_table(sql, lexical)
+    return True
+
+
+def _empty_lexical_table(sql: sqlite3.Connection, lexical: str) -> None:
     sql.execute(
         "CREATE VIRTUAL TABLE chunks_fts USING fts5 "
         f"(lead, text, content='chunks', content_rowid='number', tokenize='{LEXICAL[lexical]}')"
     )
-    return True
+
+
+def remake_lexical_table(store: IndexStore) -> None:
+    """Make the lexical index of the last generation anew from its chunks, whatever is left of it."""
+    lexical = store.value("lexical")
+    if not lexical:
+        return
+    with store.transaction() as sql:
+        sql.execute("DROP TABLE IF EXISTS chunks_fts")
+        _empty_lexical_table(sql, lexical)
+        sql.execute("INSERT INTO chunks_fts (chunks_fts) VALUES ('rebuild')")
 
 
 def _delete(sql: sqlite3.Connection, removed: Iterable[str], *, lexical: bool) -> None:

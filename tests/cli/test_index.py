@@ -143,8 +143,22 @@ def test_verify_tells_what_else_can_break(place: Path) -> None:
     found = index(place, "verify", "store")
     assert found.code == 3
     assert "the lexical index does not fit the chunks" in found.out
-    assert "1 chunks are not as long as their offsets say: 0" in found.out
-    assert "1 chunks have the vector of another text: 0" in found.out
+    assert "1 chunks are not what was written: 0" in found.out
+    assert "to mend it: --repair with the index's config, then llmkit index build" in found.out
+    mended = index(place, "verify", "c.yaml", "--repair")
+    assert mended.code == 0
+    assert "restored: 1 documents from their sources\nmended: every chunk and vector is what was written" in mended.out
+    assert index(place, "verify", "c.yaml").code == 0
+    sql = sqlite3.connect(place / "store" / "index.sqlite")
+    sql.execute("UPDATE chunks SET text = 'x' WHERE number = 0")
+    sql.commit()
+    sql.close()
+    marked = index(place, "verify", "store", "--repair")
+    assert marked.code == 3
+    assert "to be read again: 0.md: without its config nothing is known of its source" in marked.out
+    assert marked.out.endswith("to mend it: llmkit index build\n")
+    assert index(place, "build", "c.yaml", "--format", "json").json["counts"]["embedded"] == 0
+    assert index(place, "verify", "c.yaml").code == 0
 
 
 def test_export_gives_every_chunk(place: Path) -> None:

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, Final
 
 from llmkit.errors import InfrastructureError, UsageError
+from llmkit.flows.index.mend import Mended, mend
 from llmkit.flows.index.parts import Parts
 from llmkit.flows.index.plan import make_plan
 from llmkit.retrieval.checks import faults
@@ -25,12 +26,18 @@ class Verified:
 
     Attributes:
         faults: A sentence for each kind of damage.
+        left: Those that ``repair`` left to the next build; all of them without it.
+        restored: Documents whose texts were restored from their sources.
+        marked: Documents that the next build reads again: path -> why they could not be restored at once.
         behind: Documents added, changed, moved, removed and failed since the last build; empty where the
             source was not asked.
         embedded: Chunks that were embedded again to compare.
     """
 
     faults: list[str]
+    left: list[str] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
+    marked: dict[str, str] = field(default_factory=dict)
     behind: dict[str, int] = field(default_factory=dict)
     embedded: int = 0
 
@@ -42,7 +49,8 @@ def verify_index(folder: Path, parts: Parts | None = None, *, sample: int = SAMP
         folder: Where it lies.
         parts: What it is built of; None checks the files alone.
         sample: Chunks to embed again.
-        repair: Mark what is lost so that the next build makes it anew; the lexical index is made anew at once.
+        repair: Restore damaged texts from their documents where these are as they were indexed, and the lexical index;
+            mark what else is lost so that the next build makes it anew.
 
     Raises:
         UsageError: there is no index in the folder.
@@ -54,25 +62,27 @@ def verify_index(folder: Path, parts: Parts | None = None, *, sample: int = SAMP
         meta = store.meta
         if meta is None:
             raise UsageError(f"the index in {folder} was never built to its end; run 'llmkit index build CONFIG'")
-        found = list(faults(store, title_prefix=bool(meta.config.get("title_prefix", True))))
+        prefixed = bool(meta.config.get("title_prefix", True))
+        found = list(faults(store, title_prefix=prefixed))
         behind: dict[str, int] = {}
         embedded = 0
+        embedder: list[str] = []
         if parts is not None:
             behind = _behind(store, parts)
             if parts.embed_fingerprint != meta.embed_fingerprint:
-                found.append("the config's embedder is not the one that made the vectors; build again")
+                embedder.append("the config's embedder is not the one that made the vectors; build again")
             elif parts.embedder is not None and not found:
                 embedded, differ = _embed_again(store, parts, sample)
                 if differ:
-                    found.append(
+                    embedder.append(
                         f"{differ:,} of {embedded:,} chunks are embedded otherwise now than when they were built"
                     )
+        found += embedder
+        left, mended = found, Mended()
         if repair and found:
-            with store.transaction() as sql:
-                sql.execute("INSERT OR REPLACE INTO meta VALUES ('lost', 1)")
-                if store.value("lexical"):
-                    sql.execute("INSERT INTO chunks_fts (chunks_fts) VALUES ('rebuild')")
-    return Verified(found, behind, embedded)
+            mended = mend(store, meta, parts)
+            left = list(faults(store, title_prefix=prefixed)) + embedder
+    return Verified(found, left, mended.restored, mended.marked, behind, embedded)
 
 
 def _behind(store: IndexStore, parts: Parts) -> dict[str, int]:
