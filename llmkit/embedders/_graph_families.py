@@ -8,7 +8,7 @@ from typing import Any
 FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert")
 """Model types that a graph can be made for."""
 
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 """Of the graph; another one is written anew."""
 
 
