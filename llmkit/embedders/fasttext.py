@@ -6,9 +6,11 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmkit.embedders._fasttext_model import FasttextModel, is_model
 from llmkit.embedders._fingerprint import file_digest
 from llmkit.errors import ConfigError, DataError, Problem
 from llmkit.hashing import digest
@@ -23,24 +25,28 @@ CACHE = Path(".llmkit") / "words"
 """Where vectors are kept in binary form, seen from the working directory."""
 
 _PORTION = 50_000  # words read at once
+_FREQUENT = 10_000  # words of a model that its mean is taken of
 
 
 @embedder("fasttext")
 @dataclass(frozen=True, kw_only=True)
 class Fasttext:
-    """The mean of the vectors of a text's words, from a text file of word vectors (.vec).
+    """The mean of the vectors of a text's words, from word vectors (.vec) or a model of fastText (.bin).
 
-    A line is a word and its numbers; a first line of two counts is skipped, so GloVe's files are read too. The file is
-    read once and kept in .llmkit/words as float32, mapped into memory from then on. A word that is not there in its own
-    spelling is looked up in lower case; one that is there in neither counts for nothing, and a text of such words has a
-    vector of zeros, which is like nothing. The subword model of a .bin file is not read.
+    In a .vec file a line is a word and its numbers; a first line of two counts is skipped, so GloVe's files are read
+    too. It is read once and kept in .llmkit/words as float32, mapped into memory from then on. A .bin file is mapped as
+    it is. A word that is not there in its own spelling is looked up in lower case. One that is there in neither has the
+    vector of its subwords in a .bin file, as fastText gives it; elsewhere it counts for nothing, and a text of such
+    words has a vector of zeros, which is like nothing. Supervised models do as well as unsupervised ones; quantized
+    ones (.ftz) are not read.
 
     Use it as a baseline: it costs next to nothing, and says what a model adds.
 
     Attributes:
         path: The file, relative to the config.
-        max_words: Only so many words from the top, which are the most frequent; all where absent.
-        subtract_mean: Leave out what all words have in common: their mean, weighted alike.
+        max_words: Only so many words from the top, which are the most frequent; all where absent. Not for a .bin file.
+        subtract_mean: Leave out what all words have in common: their mean, weighted alike (of a .bin file, of the
+            10,000 most frequent).
     """
 
     path: Path = field(kw_only=False)
@@ -55,10 +61,11 @@ class Fasttext:
         problems = []
         if not self.path.is_file():
             problems.append(Problem(f"there is no file {self.path}", key="path"))
-        if self.path.suffix == ".bin":
-            problems.append(
-                Problem("a .bin file is not read", key="path", hint="give the .vec file that comes with it")
-            )
+        elif self.path.suffix in (".bin", ".ftz") and not is_model(self.path):
+            hint = "give a .bin file of fastText, or a .vec file of text"
+            problems.append(Problem(f"{self.path} is no model of fastText", key="path", hint=hint))
+        elif self.max_words is not None and is_model(self.path):
+            problems.append(Problem("a .bin file is read as a whole", key="max_words", hint="leave it out"))
         if self.max_words is not None and self.max_words < 1:
             problems.append(Problem(f"must be at least 1, got {self.max_words}", key="max_words"))
         if problems:
@@ -71,7 +78,7 @@ class Fasttext:
     @property
     def dimensions(self) -> int | None:
         """How long a vector is."""
-        return int(self._table[1].shape[1])
+        return self._model.dimensions if is_model(self.path) else int(self._table[1].shape[1])
 
     @property
     def fingerprint(self) -> str:
@@ -88,6 +95,8 @@ class Fasttext:
         """Return an array of shape (len(texts), dimensions), float32, rows of length 1 or of zeros."""
         import numpy as np
 
+        if is_model(self.path):
+            return self._embedded_by_model(texts)
         words, vectors, mean = self._table
         found = np.zeros((len(texts), vectors.shape[1]), np.float32)
         for i, text in enumerate(texts):
@@ -95,7 +104,37 @@ class Fasttext:
             rows = [row for row in rows if row >= 0]
             if rows:
                 found[i] = vectors[rows].mean(axis=0) - mean
-        return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12), np.float32)
+        return _of_length_1(found)
+
+    def _embedded_by_model(self, texts: Sequence[str]) -> NDArray[Any]:
+        import numpy as np
+
+        model, mean = self._model, self._model_mean
+        found = np.zeros((len(texts), model.dimensions), np.float32)
+        for i, text in enumerate(texts):
+            words = [_known_spelling(model, word) for word in _WORD.findall(text)]
+            vectors = [vector for word in words if (vector := model.vector(word)) is not None]
+            if vectors:
+                found[i] = np.mean(vectors, axis=0) - mean
+        return _of_length_1(found)
+
+    @property
+    def _model(self) -> FasttextModel:
+        if "model" not in self._known:
+            self._known["model"] = FasttextModel(self.path)
+        found: FasttextModel = self._known["model"]
+        return found
+
+    @property
+    def _model_mean(self) -> Any:
+        """What the most frequent words have in common, where that is to be left out."""
+        import numpy as np
+
+        if "mean" not in self._known:
+            model = self._model
+            some = [vector for word in islice(model.words, _FREQUENT) if (vector := model.vector(word)) is not None]
+            self._known["mean"] = np.mean(some, axis=0) if self.subtract_mean and some else np.float32(0)
+        return self._known["mean"]
 
     @property
     def _table(self) -> tuple[dict[str, int], Any, Any]:
@@ -161,3 +200,16 @@ class Fasttext:
                     break
         if words:
             yield words, np.array(rows)
+
+
+def _known_spelling(model: FasttextModel, word: str) -> bytes:
+    """Return a word as UTF-8, in lower case where the model knows it so alone."""
+    own, lower = word.encode("utf-8", "replace"), word.lower().encode("utf-8", "replace")
+    return lower if own not in model.words and lower in model.words else own
+
+
+def _of_length_1(found: NDArray[Any]) -> NDArray[Any]:
+    """Return rows of length 1, and rows of zeros as they are."""
+    import numpy as np
+
+    return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12), np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ import pytest
 
 from llmkit import registry
 from llmkit.embedders import fasttext
+from llmkit.embedders._fasttext_model import FasttextModel
 from llmkit.errors import ConfigError, DataError
 
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+REFERENCE = json.loads((GOLDEN / "fasttext.json").read_text(encoding="utf-8"))
 LINES = ["the 1 0 0", "cat 0 1 0", "Paris 0 0 2", "paris 0 3 4", ". 5 5 5", "the 9 9 9"]
 
 
@@ -84,7 +88,51 @@ def test_files_that_are_refused(words: Path) -> None:
     with pytest.raises(ConfigError, match="there is no file"):
         made(words.parent / "absent.vec")
     words.with_suffix(".bin").write_bytes(b"x")
-    with pytest.raises(ConfigError, match=r"a .bin file is not read .give the .vec file"):
+    with pytest.raises(ConfigError, match=r"small.bin is no model of fastText .give a .bin"):
         made(words.with_suffix(".bin"))
     with pytest.raises(ConfigError, match="must be at least 1"):
         made(words, max_words=0)
+
+
+@pytest.mark.parametrize("model", sorted(REFERENCE["models"]))
+def test_a_model_gives_words_the_vectors_that_fasttext_gives_them(model: str) -> None:
+    found = FasttextModel(GOLDEN / f"fasttext_{model}.bin")
+    for word, expected in REFERENCE["models"][model].items():
+        vector = found.vector(word.encode())
+        if vector is None:
+            assert not any(expected), word
+        else:
+            assert np.allclose(vector, expected, rtol=1e-6, atol=1e-9), word
+
+
+def test_a_text_by_a_model_is_the_mean_of_its_words(words: Path) -> None:
+    golden = REFERENCE["models"]["skipgram"]
+    embedder = made(GOLDEN / "fasttext_skipgram.bin")
+    found = embedder.embed(["the cat xyzzy", "THE", "Cat", "", "\ud800"], "query")
+    mean = np.mean([golden[word] for word in ("the", "cat", "xyzzy")], axis=0)
+    assert np.allclose(found[0], mean / np.linalg.norm(mean), atol=1e-6)
+    assert np.allclose(found[1], unit(*golden["the"]), atol=1e-6), "known in lower case"
+    assert np.allclose(found[2], unit(*golden["cat"]), atol=1e-6)
+    assert (found[3].tolist(), embedder.dimensions, found.dtype) == ([0] * 6, 6, np.float32)
+    assert np.array_equal(pickle.loads(pickle.dumps(embedder)).embed(["the cat xyzzy"], "passage")[0], found[0])
+    plain = made(GOLDEN / "fasttext_words.bin").embed(["xyzzy the", "the", "xyzzy"], "query")
+    assert np.array_equal(plain[0], plain[1])
+    assert plain[2].tolist() == [0] * 6, "without subwords an unknown word counts for nothing"
+    centred = made(GOLDEN / "fasttext_words.bin", subtract_mean=True).embed(["the"], "query")
+    assert not np.allclose(centred[0], plain[1])
+
+
+def test_models_that_are_refused(words: Path) -> None:
+    with pytest.raises(DataError, match=r"quantized.bin: it is quantized; give the \.bin file that it came from"):
+        made(GOLDEN / "fasttext_quantized.bin").embed(["x"], "query")
+    whole = (GOLDEN / "fasttext_skipgram.bin").read_bytes()
+    cut = words.with_name("cut.bin")
+    for size in [*range(4, 200, 7), *range(200, 1600, 61)]:
+        cut.write_bytes(whole[:size])
+        with pytest.raises(DataError, match=r"cut\.bin: it is (cut short|no model)"):
+            made(cut).embed(["x"], "query")
+    cut.write_bytes(whole[:4] + b"\x63" + whole[5:])
+    with pytest.raises(DataError, match="no model of fastText of version 11 or 12"):
+        made(cut).embed(["x"], "query")
+    with pytest.raises(ConfigError, match=r"a \.bin file is read as a whole"):
+        made(GOLDEN / "fasttext_skipgram.bin", max_words=3)
