@@ -93,6 +93,8 @@ class _Dense:
         self._rows = places[self._numbers]
         self._live = np.unique(self._rows)
         self._whole = len(self._live) == len(self._vectors)
+        self._shared = len(self._live) < len(numbers)
+        self._passing: _Passing | None = None
         self._search = self._back_end(index)
 
     def _back_end(self, index: Index) -> Any:
@@ -115,23 +117,50 @@ class _Dense:
         if query.shape[1] != self._vectors.shape[1]:
             message = f"the question's vector has {query.shape[1]} numbers, those of the index {self._vectors.shape[1]}"
             raise UsageError(f"{message}; use the embedder that the index was built with")
-        if allowed is None:
-            rows = None if self._whole else self._live
-            passing = None
-        else:
-            rows = np.unique(self._places[allowed])
-            passing = set(allowed.tolist())
-            if not len(rows):
-                return []
+        passing = None if allowed is None else self._let_through(allowed)
+        rows = passing.rows if passing is not None else None if self._whole else self._live
+        if rows is not None and not len(rows):
+            return []
         scores, found = self._search.search(query, k, rows)
-        result: list[tuple[int, float]] = []
-        for score, row in zip(scores[0].tolist(), found[0].tolist(), strict=True):
-            if row < 0:
-                continue
-            first, end = np.searchsorted(self._rows, [row, row + 1])
-            same = self._numbers[first:end].tolist()
-            result += [(number, score) for number in same if passing is None or number in passing]
-        return sorted(result, key=lambda pair: (-pair[1], pair[0]))[:k]
+        there = found[0] >= 0
+        return self._ranked(found[0][there], scores[0][there], k, passing)
+
+    def _ranked(
+        self, found: NDArray[int64], scores: NDArray[float32], k: int, passing: _Passing | None
+    ) -> list[tuple[int, float]]:
+        """Return the chunks of rows, each row's by number; rows come best first."""
+        import numpy as np
+
+        first = np.searchsorted(self._rows, found)
+        if self._shared:
+            counts = np.searchsorted(self._rows, found, side="right") - first
+            starts = np.repeat(first - np.cumsum(counts) + counts, counts)
+            first, scores = starts + np.arange(len(starts)), np.repeat(scores, counts)
+        numbers = self._numbers[first]
+        if passing is not None and self._shared:
+            kept = passing.marks[numbers]
+            numbers, scores = numbers[kept], scores[kept]
+        order = np.lexsort((numbers, -scores))[:k]
+        return list(zip(numbers[order].tolist(), scores[order].tolist(), strict=True))
+
+    def _let_through(self, allowed: NDArray[int64]) -> _Passing:
+        """Return what a filter lets through; a searcher asks with the same array again and again."""
+        known = self._passing
+        if known is None or known.allowed is not allowed:
+            self._passing = known = _Passing(allowed, self._places)
+        return known
+
+
+class _Passing:
+    """The chunks that a filter lets through, and the rows of their vectors in order."""
+
+    def __init__(self, allowed: NDArray[int64], places: NDArray[int64]) -> None:
+        import numpy as np
+
+        self.allowed = allowed
+        self.rows = np.unique(places[allowed])
+        self.marks = np.zeros(len(places), np.bool_)
+        self.marks[allowed] = True
 
 
 def embedder_of(spec: Any, base: Path) -> Any:

@@ -43,7 +43,6 @@ class Hit:
         start: First character of ``text`` in the document; before the chunk's own where neighbours are shown.
         end: One behind the last.
         text: The passage with its neighbours.
-        flags: Where it seems to give instructions.
         spans: The stretches of the document that ``text`` is made of: one, so that ``text`` is the document's
             text[start:end]. An index of an older version does not know what stands between chunks; an empty line stands
             in its place, and there are several.
@@ -55,8 +54,12 @@ class Hit:
     start: int
     end: int
     text: str
-    flags: Sequence[Flag] = ()
     spans: Sequence[tuple[int, int]] = ()
+
+    @property
+    def flags(self) -> Sequence[Flag]:
+        """Where it seems to give instructions."""
+        return suspicious(self.text)
 
     @property
     def passage(self) -> Passage:
@@ -284,7 +287,7 @@ class Searcher:
         if around.before or around.after:
             together = self.legs.index.around(chunk.number, around.before, around.after)
         text, spans = joined(together), spans_of(together)
-        return Hit(chunk, score, ranks, spans[0][0], spans[-1][1], text, suspicious(text), spans)
+        return Hit(chunk, score, ranks, spans[0][0], spans[-1][1], text, spans)
 
 
 def spans_of(chunks: Sequence[StoredChunk]) -> list[tuple[int, int]]:

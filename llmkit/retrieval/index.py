@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from llmkit.errors import InfrastructureError, UsageError
 from llmkit.retrieval.failures import damaged
-from llmkit.retrieval.match import TRIGRAM, match_of, short_of
+from llmkit.retrieval.match import TRIGRAM, match_of, phrases_of, short_of
+from llmkit.retrieval.postings import Postings, listed
 from llmkit.retrieval.records import Derived, IndexMeta, StoredChunk
 from llmkit.retrieval.schema import FILE_NAME, connect_reader
-from llmkit.retrieval.short import short_scores
 from llmkit.retrieval.vector_file import open_rows, vector_path
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = 'c.number, d.path, d.title, c.headings, c.start, c."end", c.text, d.meta, c.ordinal, c.page'
 _CHUNK: Final = "FROM chunks c JOIN documents d ON d.id = c.document "
-_BM25: Final = "SELECT rowid, -bm25(chunks_fts) AS score FROM chunks_fts WHERE chunks_fts MATCH ?"
 _AT_ONCE: Final = 500
 _ATTEMPTS: Final = 20
 
@@ -54,6 +53,7 @@ class Index:
         gap = "c.gap" if self._rows("PRAGMA user_version")[0][0] > 1 else "NULL"
         self._chunk = f"SELECT {_COLUMNS}, {gap} {_CHUNK}"
         self._vectors = self._open_vectors()
+        self._postings = Postings(self._rows, self._tokenizer)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -81,6 +81,7 @@ class Index:
 
     def close(self) -> None:
         """Let go of the files; safe to call twice."""
+        self._postings.close()
         with self._lock:
             self._connection.close()
 
@@ -106,11 +107,11 @@ class Index:
             return None
         try:
             found = self._rows(
-                f"SELECT number FROM chunks WHERE document IN (SELECT d.id FROM documents d WHERE {where.sql}) "  # noqa: S608 - made by filters.py, its values are parameters
-                "ORDER BY number",
+                "SELECT group_concat(number) FROM chunks "  # noqa: S608 - made by filters.py, its values are parameters
+                f"WHERE document IN (SELECT d.id FROM documents d WHERE {where.sql})",
                 where.parameters,
             )
-            return np.fromiter((row[0] for row in found), dtype=np.int64)
+            return np.sort(listed(found[0][0]))
         except sqlite3.OperationalError as error:
             raise UsageError(f"the filter is too large for SQLite: {error}") from error
 
@@ -179,24 +180,16 @@ class Index:
         A chunk is found by any word of the query; words such as 'the' count only where there are no others. The
         statistics are those of the whole index, whatever the filter.
         """
-        match = match_of(query, self._tokenizer)
+        words = phrases_of(query, self._tokenizer)
         short = short_of(query) if self._tokenizer == TRIGRAM else []
-        if k < 1 or not (match or short):
+        if k < 1 or not (words or short):
             return []
-        if short:
-            return self._with_short(match, short, k, allowed)
+        if not self._tokenizer:
+            raise UsageError(f"the index in {self.folder} was built without 'lexical'")
         try:
-            if allowed is None:
-                found = self._rows(f"{_BM25} ORDER BY score DESC, rowid LIMIT ?", (match, k))
-            else:
-                passing = set(allowed.tolist())
-                rows = self._rows(_BM25, (match,))
-                found = sorted((row for row in rows if row[0] in passing), key=lambda row: (-row[1], row[0]))[:k]
-        except sqlite3.OperationalError as error:
-            if "no such table" in str(error):
-                raise UsageError(f"the index in {self.folder} was built without 'lexical'") from error
+            return self._postings.top(words, short, k, allowed)
+        except sqlite3.DatabaseError as error:
             raise InfrastructureError(f"cannot search {self.folder / FILE_NAME}: {error}") from error
-        return [(int(number), float(score)) for number, score in found]
 
     def frequencies(self, words: Sequence[str]) -> dict[str, int]:
         """Return for each word how many chunks hold it, in any inflection; empty without a lexical index."""
@@ -208,37 +201,14 @@ class Index:
             except sqlite3.OperationalError:
                 return {}
             found[word] = rows[0][0] if rows else 0
-        short = [word for word in found if self._tokenizer == TRIGRAM and short_of(word) == [word]]
-        if short:
-            for _, text in self._texts():
-                for word in short:
-                    found[word] += word in text.lower()
+        if self._tokenizer == TRIGRAM:
+            short = {word: short_of(word) for word in found}
+            found |= {w: len(self._postings.scored(w, short=True)[0]) for w, parts in short.items() if parts == [w]}
         return found
 
     @property
     def _tokenizer(self) -> str:
         return str(self._values.get("lexical") or "")
-
-    def _with_short(
-        self, match: str, short: Sequence[str], k: int, allowed: NDArray[int64] | None
-    ) -> list[tuple[int, float]]:
-        """Return what `lexical` does, with what trigrams cannot look up."""
-        scores = short_scores(self._texts(), short)
-        for number, score in self._rows(_BM25, (match,)) if match else ():
-            scores[number] = scores.get(number, 0.0) + score
-        passing = None if allowed is None else set(allowed.tolist())
-        found = [pair for pair in scores.items() if passing is None or pair[0] in passing]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
-
-    def _texts(self) -> Iterator[tuple[int, str]]:
-        """Yield the number and the searched text of every chunk."""
-        last = -1
-        while rows := self._rows(
-            "SELECT number, lead || char(10) || text FROM chunks WHERE number > ? ORDER BY number LIMIT ?",
-            (last, _AT_ONCE),
-        ):
-            yield from rows
-            last = rows[-1][0]
 
     def _places(self) -> NDArray[int64]:
         """Return the row of each chunk by its number; -1 for numbers without a chunk, 0 where there are no vectors."""

@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import product
+from typing import Final
 
 from llmkit.text.bm25 import STOP_WORDS
 from llmkit.text.runs import grams, is_unspaced, word_spans
 
 TRIGRAM = "trigram"
+LEXICAL: Final = {
+    "porter": "porter unicode61 remove_diacritics 2",
+    "unicode61": "unicode61 remove_diacritics 2",
+    TRIGRAM: "trigram",
+}
+"""Tokenizers of the lexical index: what is written in the config -> what FTS5 is told."""
+
 _MOST_WORDS = 200
 _GRAM = 3
 
 
-def match_of(query: str, tokenizer: str = "porter") -> str:
-    """Return the expression that finds a chunk by any word of the query; empty where the query has no word.
+def phrases_of(query: str, tokenizer: str = "porter") -> list[str]:
+    """Return the words of a query that the lexical index is asked for; a chunk is found by any of them.
 
-    Words are quoted, so that nothing in a question is an operator. Function words are left out where others stand:
-    each would be looked up in nearly every chunk and tell little. A word that is said twice counts twice, as in BM25 of
-    the book: on CACM, whose queries are sentences, that is worth .045 of MAP. Of very long queries the first words
-    count. The tokenizer ``trigram`` finds parts of words from three characters on; shorter ones are `short_of`.
+    Function words are left out where others stand: each would be looked up in nearly every chunk and tell little. A
+    word that is said twice counts twice, as in BM25 of the book: on CACM, whose queries are sentences, that is worth
+    .045 of MAP. Of very long queries the first words count. The tokenizer ``trigram`` finds parts of words from three
+    characters on; shorter ones are `short_of`.
     """
     words = _telling(query)
     if tokenizer == TRIGRAM:
         words = [gram for word in words for gram in grams(word) if len(gram) >= _GRAM]
-    return " OR ".join(f'"{word}"' for word in words[:_MOST_WORDS])
+    return words[:_MOST_WORDS]
+
+
+def match_of(query: str, tokenizer: str = "porter") -> str:
+    """Return `phrases_of` as an FTS5 expression, each quoted, so that nothing in it is an operator; empty for none."""
+    return " OR ".join(f'"{word}"' for word in phrases_of(query, tokenizer))
 
 
 def short_of(query: str) -> list[str]:
@@ -36,6 +50,15 @@ def short_of(query: str) -> list[str]:
     longer = any(len(gram) >= _GRAM or is_unspaced(gram) for gram in found)
     short = [gram for gram in found if len(gram) < _GRAM and (is_unspaced(gram) or not longer)]
     return list(dict.fromkeys(short))[:_MOST_WORDS]
+
+
+def cases_of(text: str) -> tuple[str, ...]:
+    """Return a text of one or two characters in every mixture of small letters and capitals that is as long."""
+    forms = [
+        sorted({one for one in (character, character.lower(), character.upper()) if len(one) == 1})
+        for character in text
+    ]
+    return tuple("".join(mixed) for mixed in product(*forms))
 
 
 def _telling(query: str) -> list[str]:

@@ -7,18 +7,13 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
+from llmkit.retrieval.match import LEXICAL, TRIGRAM
+from llmkit.retrieval.postings import END_INDEXES
 from llmkit.retrieval.records import IndexMeta
 from llmkit.retrieval.staged import CHUNK_COLUMNS, Failed, Stat
 from llmkit.retrieval.store import IndexStore
-
-LEXICAL: Final = {
-    "porter": "porter unicode61 remove_diacritics 2",
-    "unicode61": "unicode61 remove_diacritics 2",
-    "trigram": "trigram",
-}
-"""Tokenizers of the lexical index: what is written in the config -> what FTS5 is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +130,11 @@ def remember(sql: sqlite3.Connection, run: Mapping[str, Any], generation: int) -
 
 def _lexical_table(sql: sqlite3.Connection, store: IndexStore, lexical: str | None) -> bool:
     """Make or drop the lexical index where the config asks for another; return whether it is new and empty."""
+    for name, statement in END_INDEXES.items():
+        if lexical != TRIGRAM:
+            sql.execute(f"DROP INDEX IF EXISTS {name}")
+        elif not sql.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone():
+            sql.execute(statement)
     known = store.value("lexical")
     there = bool(sql.execute("SELECT 1 FROM sqlite_master WHERE name = 'chunks_fts'").fetchone())
     if there and known == lexical:

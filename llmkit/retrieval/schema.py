@@ -12,6 +12,7 @@ from typing import Final
 
 from llmkit.errors import InfrastructureError, UsageError
 from llmkit.retrieval.failures import damaged, writing
+from llmkit.retrieval.postings import attach
 
 SCHEMA_VERSION: Final = 2
 """2 keeps the text between chunks, checksums of documents and chunks, and what a failure stands in for."""
@@ -119,6 +120,8 @@ def connect_reader(folder: Path) -> sqlite3.Connection:
             check_same_thread=False,
         )
         try:
+            attach(connection)
+            connection.execute("PRAGMA cache_size = -16384")
             connection.execute("PRAGMA query_only = ON")
             known = _version(connection, path)
         except sqlite3.OperationalError as error:

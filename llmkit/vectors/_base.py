@@ -68,7 +68,8 @@ class Held:
         if self.order is None and self.rows[-1] - self.rows[0] == count - 1:  # one after the other
             found = wanted - self.rows[0]
             found = found[(found >= 0) & (found < count)]
-            return np.unique(found[self.alive[found]])
+            found = found[self.alive[found]]
+            return found if bool((np.diff(found) > 0).all()) else np.unique(found)
         at = np.minimum(np.searchsorted(self.rows, wanted, sorter=self.order), len(self.rows) - 1)
         at = at if self.order is None else self.order[at]
         found = at[(self.rows[at] == wanted) & self.alive[at]]

@@ -14,7 +14,8 @@ Matches: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
 _BLOCK = 1 << 16  # vectors scored at once
 _QUERIES = 64  # queries scored at once
 _FEW = 4  # queries up to which they are scored one by one
-_GATHERED = 0.25  # share of the vectors up to which those wanted are gathered
+_GATHERED = 0.125  # share of the vectors up to which those wanted are gathered: from there on scoring all is quicker
+_GROUP = 64  # scores of which only the greatest is compared at first
 _NOISE = np.float32(1e-5)  # what single precision may err by for vectors of length 1
 
 
@@ -79,7 +80,11 @@ def _products(queries: NDArray[np.float32], block: NDArray[np.float32]) -> NDArr
 
 def _chosen(scores: NDArray[np.float32], k: int, floor: np.float32) -> tuple[NDArray[np.int64], np.float32]:
     """Return the places that may be among the best ``k``, and the score that a later one must reach."""
-    if len(scores) > k:
+    groups = len(scores) // _GROUP
+    if groups > k:  # k groups whose greatest reaches a score hold k scores that do
+        greatest = scores[: groups * _GROUP].reshape(_GROUP, groups).max(axis=0)
+        floor = max(floor, np.partition(greatest, groups - k)[groups - k])
+    elif len(scores) > k:
         floor = max(floor, np.partition(scores, len(scores) - k)[len(scores) - k])
     least = np.float32(floor - _NOISE) if np.isfinite(floor) else np.finfo(np.float32).min
     return np.flatnonzero(scores >= least), floor

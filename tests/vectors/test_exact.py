@@ -16,7 +16,7 @@ from tests.vectors.backends import built, made, truth
 @given(st.data())
 def test_exact_is_the_plain_sum(data: st.DataObject) -> None:
     count, queries, seed = (data.draw(st.integers(*ends)) for ends in ((0, 60), (1, 80), (0, 3)))
-    k, block, share = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 5)), data.draw(st.floats(0, 1))
+    k, block, share = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 40)), data.draw(st.floats(0, 1))
     vectors, asked = made(count, 4, seed), made(queries, 4, seed + 9)
     vectors = np.concatenate([vectors, vectors[: count // 3]])  # some are equal
     rng = np.random.default_rng(seed)
@@ -26,6 +26,7 @@ def test_exact_is_the_plain_sum(data: st.DataObject) -> None:
     index.build(vectors, rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_scan, "_BLOCK", block)
+        patch.setattr(_scan, "_GROUP", data.draw(st.integers(1, 4)))
         for some in (None, allowed):
             _, found = index.search(asked, k, some)
             assert [[r for r in own if r >= 0] for own in found.tolist()] == truth(vectors, rows, asked, k, some)

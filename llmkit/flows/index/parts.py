@@ -66,7 +66,7 @@ class Parts:
         embedder: Makes vectors; None for a lexical index.
         chunker_spec: The chunker with every argument, canonically; part of the fingerprint.
         title_prefix: Whether title and headings stand in front of a chunk's text for the embedder.
-        lexical: Tokenizer of the lexical index (`llmkit.retrieval.publish.LEXICAL`); None for none.
+        lexical: Tokenizer of the lexical index (`llmkit.retrieval.match.LEXICAL`); None for none.
         vector: Spec of the approximate index (kind ``vectors``), or ``auto``, or ``exact``.
         fields: Types of metadata fields.
         safety: What is refused.
