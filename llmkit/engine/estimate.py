@@ -31,13 +31,18 @@ class Plan:
         cost: Estimated US dollars; None where a price is unknown.
     """
 
-    requests: int
-    cached: int
-    journaled: int
-    shared: int
-    tokens_in: int
-    tokens_out: int
-    cost: float | None
+    requests: int = 0
+    cached: int = 0
+    journaled: int = 0
+    shared: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float | None = 0.0
+
+    def __add__(self, other: Plan) -> Plan:
+        counts = ("requests", "cached", "journaled", "shared", "tokens_in", "tokens_out")
+        cost = None if self.cost is None or other.cost is None else self.cost + other.cost
+        return Plan(**{name: getattr(self, name) + getattr(other, name) for name in counts}, cost=cost)
 
 
 def estimate_tokens(request: Request, answer: int | None = None, answers: int = 1) -> tuple[int, int]:

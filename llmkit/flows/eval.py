@@ -5,27 +5,28 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, aclosing, closing
+from contextlib import ExitStack, aclosing
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from llmkit.config import EvalConfig
-from llmkit.engine import Engine, Interrupted, Lane
-from llmkit.errors import BudgetError, DataError, LlmkitError, Problem, RequestError, UsageError
+from llmkit.engine import Engine, Lane
+from llmkit.errors import DataError, Problem, RequestError, UsageError
 from llmkit.flows.against import baseline_of, held_against
 from llmkit.flows.ask import Asker
 from llmkit.flows.ask_choices import ChoiceAsker
 from llmkit.flows.choice_rules import rules_summary
 from llmkit.flows.compare import latencies_of
 from llmkit.flows.ensemble import Ask, EnsembleRun, MemberAsker, each_member, require_earlier_rows, require_members
+from llmkit.flows.folders import leave_unfinished, open_folder
 from llmkit.flows.gating import spent
 from llmkit.flows.judging import Bench
-from llmkit.flows.loop import heed_signals_as_before, run_loop, stop_on_signals
+from llmkit.flows.loop import run_loop, stopped_by_signals
 from llmkit.flows.manifest import first_manifest, last_manifest
-from llmkit.flows.options import Options, Started, Warned, cache_path, tell
+from llmkit.flows.open_engine import open_engine
+from llmkit.flows.options import Options, Started, Warned, tell
 from llmkit.flows.rag import RagAsker, RagTarget
 from llmkit.flows.rag_modes import modes_summary
 from llmkit.flows.ready import ready
@@ -41,7 +42,7 @@ from llmkit.report._words import with_gates
 from llmkit.report.html import html_report
 from llmkit.report.junit import facts_of, gate_cases, junit_xml
 from llmkit.report.markdown import markdown_report
-from llmkit.store import Journal, ResponseCache, RunFolder, Status, at, new_or_resumed
+from llmkit.store import RunFolder
 from llmkit.types import Failure, Judgment, Output, Request, Run, Sample
 
 T = TypeVar("T")
@@ -80,7 +81,7 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
         earlier = _earlier(setup, chosen)
         base = baseline_of(setup, chosen)
         stopping = stopping_of(setup, chosen, earlier, base)
-        folder = stack.enter_context(_folder(setup, chosen))
+        folder = stack.enter_context(_folder_of(setup, chosen))
         started = time.perf_counter()
         manifest = first_manifest(setup, resumed=folder.resumed)
         folder.begin(manifest, setup.config.resolved_yaml())
@@ -93,7 +94,9 @@ def run_prepared(setup: Setup, chosen: Options) -> Run:
             if ensemble is not None:
                 ensemble.score_in_batches()
         except BaseException as error:
-            _close_unfinished(folder, recorder, ensemble, error)
+            closers = (recorder.close,) if ensemble is None else (ensemble.close, recorder.close)
+            answered = (ensemble or recorder).answered
+            leave_unfinished(folder, error, done=answered, total=recorder.total, closers=closers)
             raise
         summary = recorder.summary(None if stopping is None else stopping.summary(recorder.rows, usage))
         if ensemble is not None:
@@ -158,25 +161,13 @@ def _collect(
             recorder.take(sample, output)
             recorder.tell(0.0, 0)
         return {"rescored": str(earlier.path)}
-    with ExitStack() as stack:
-        journal = stack.enter_context(closing(Journal(folder.journal_path)))
-        path = cache_path(setup, options)
-        cache = None if path is None else stack.enter_context(closing(ResponseCache(path)))
-        engine = Engine(
-            setup.settings,
-            journal=journal,
-            cache=cache,
-            refresh=options.refresh,
-            prices=setup.prices,
-            seed=setup.config.seed,
-            observe=options.observe,
-        )
+    with open_engine(setup, options, folder.journal_path) as engine:
         run_loop(_ask_all(setup, engine, recorder, options, read=read, ensemble=ensemble, stopping=stopping))
         recorder.require_an_answer()
     if earlier is None:
         _refuse_strangers(setup)
-    for warning in _warnings(setup, cache):
-        tell(options, Warned(warning))
+    if unmatched := getattr(setup.target, "unmatched", 0):
+        tell(options, Warned(f"{unmatched:,} recorded answers belong to no row of {setup.census.source}"))
     rescored = {} if earlier is None else {"rescored": str(earlier.path)}
     return {**rescored, **engine.usage.as_dict()}
 
@@ -201,25 +192,18 @@ async def _ask_all(
 ) -> None:
     """Ask the target, or take answers that are read from an earlier run, and let judges judge; record all of it."""
     bench = Bench(setup.seats, engine)
-    if options.catch_signals:
-        stop_on_signals(engine)
     try:
-        if ensemble is not None and read is None:
-            members = MemberAsker(setup, {name: asking(one, engine, bench) for name, one in each_member(setup)})
-            await _record(engine, ensemble, members.tasks(tasks(setup)), _unjudged(members.ask))
-            ensemble.require_every_member()
-            await _record(engine, recorder, ensemble.combined(), _rejudged(setup, bench))
-        else:
-            await _asked(engine, recorder, stopping, *_questions(setup, engine, bench, read))
-        if recorder.judges_together:
-            await _record_together(setup, engine, recorder, bench)
-    except asyncio.CancelledError:
-        if options.catch_signals and engine.halted is not None:  # the second Ctrl-C
-            raise engine.halted from None
-        raise
+        with stopped_by_signals(engine, wanted=options.catch_signals):
+            if ensemble is not None and read is None:
+                members = MemberAsker(setup, {name: asking(one, engine, bench) for name, one in each_member(setup)})
+                await _record(engine, ensemble, members.tasks(tasks(setup)), _unjudged(members.ask))
+                ensemble.require_every_member()
+                await _record(engine, recorder, ensemble.combined(), _rejudged(setup, bench))
+            else:
+                await _asked(engine, recorder, stopping, *_questions(setup, engine, bench, read))
+            if recorder.judges_together:
+                await _record_together(setup, engine, recorder, bench)
     finally:
-        if options.catch_signals:
-            heed_signals_as_before()
         await bench.aclose()
         if read is None:
             await setup.target.aclose()
@@ -356,37 +340,5 @@ def failure(error: RequestError) -> Failure:
     return Failure(error.kind, str(error), status=error.status, attempts=error.attempts)
 
 
-def _close_unfinished(
-    folder: RunFolder, recorder: Recorder, ensemble: EnsembleRun | None, error: BaseException
-) -> None:
-    """Keep what is there and say why it is not finished; never hide the error that brought us here."""
-    status: Status = "failed"
-    if isinstance(error, BudgetError):
-        status = "stopped"
-    elif isinstance(error, (Interrupted, KeyboardInterrupt, asyncio.CancelledError)):
-        status = "interrupted"
-    if isinstance(error, LlmkitError):
-        error.run_path = str(folder.path)
-        error.done, error.total = (ensemble or recorder).answered, recorder.total
-    try:
-        if ensemble is not None:
-            ensemble.close()
-        recorder.close()
-        folder.mark(status)
-    except LlmkitError as closing:
-        error.add_note(str(closing))
-
-
-def _warnings(setup: Setup, cache: ResponseCache | None) -> Iterator[str]:
-    if cache is not None:
-        yield from cache.warnings
-    unmatched = getattr(setup.target, "unmatched", 0)
-    if unmatched:
-        yield f"{unmatched:,} recorded answers belong to no row of {setup.census.source}"
-
-
-def _folder(setup: Setup, options: Options) -> RunFolder:
-    if options.out is not None:
-        return at(options.out, setup.fingerprint, overwrite=options.overwrite)
-    root = Path(setup.config.out)
-    return new_or_resumed(root, setup.config.name, setup.fingerprint, now=datetime.now(UTC))
+def _folder_of(setup: Setup, options: Options) -> RunFolder:
+    return open_folder(options, root=setup.config.out, name=setup.config.name, fingerprint=setup.fingerprint)

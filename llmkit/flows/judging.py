@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -85,6 +85,13 @@ class Seat:
         """Return every model that it asks, those of a jury's members included."""
         own = [model for model in (self.model, self.embedder) if model is not None]
         return own + [model for member in self.members for model in member.models()]
+
+    def asking(self) -> Iterator[Seat]:
+        """Yield the seats that ask: itself, or a jury's members."""
+        if not self.members:
+            yield self
+        for member in self.members:
+            yield from member.asking()
 
     def unprepared(self) -> list[Seat]:
         """Return the seats, of a jury each member's, whose judge has something to ask before the rows."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from llmkit.engine import Engine
 
@@ -55,8 +55,32 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def stop_on_signals(engine: Engine) -> None:
-    """First Ctrl-C: finish what is in flight. Second: drop it; the journal still holds what was answered."""
+@contextmanager
+def stopped_by_signals(engine: Engine, *, wanted: bool) -> Iterator[None]:
+    """Heed Ctrl-C and SIGTERM inside, where that is ``wanted``.
+
+    The first: finish what is in flight. The second: drop it; the journal still holds what was answered.
+
+    Raises:
+        Interrupted: it was stopped.
+    """
+    if not wanted:
+        yield
+        return
+    _heed(engine)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if engine.halted is not None:  # the second Ctrl-C
+            raise engine.halted from None
+        raise
+    finally:
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            for number in SIGNALS:
+                asyncio.get_running_loop().remove_signal_handler(number)
+
+
+def _heed(engine: Engine) -> None:
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
@@ -72,10 +96,3 @@ def stop_on_signals(engine: Engine) -> None:
     with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
         for number in SIGNALS:
             loop.add_signal_handler(number, on_signal)
-
-
-def heed_signals_as_before() -> None:
-    """Undo `stop_on_signals`."""
-    with suppress(NotImplementedError, RuntimeError, ValueError):
-        for number in SIGNALS:
-            asyncio.get_running_loop().remove_signal_handler(number)

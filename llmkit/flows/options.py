@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
-from llmkit.engine import Event
-from llmkit.flows.setup import Setup
+from llmkit.engine import Event, PriceBook, Settings
 
 CACHE_PATH = Path(".llmkit") / "responses.sqlite"
 
@@ -61,10 +61,29 @@ def tell(options: Options, event: Event) -> None:
         options.observe(event)
 
 
-def cache_path(setup: Setup, options: Options) -> Path | None:
-    """Return where the response cache is, or None where the user, the config or the target wants none."""
+class Asking(Protocol):
+    """What is ready to be asked for: an evaluation or an audit."""
+
+    @property
+    def config(self) -> Any:
+        """Its config, with ``engine``, ``seed`` and where its paths start."""
+
+    @property
+    def settings(self) -> Settings:
+        """The engine's limits."""
+
+    @property
+    def prices(self) -> PriceBook:
+        """What models cost."""
+
+    @property
+    def providers(self) -> Sequence[Any]:
+        """Everyone who is asked."""
+
+
+def cache_path(setup: Asking, options: Options) -> Path | None:
+    """Return where the response cache is, or None where the user, the config or those who are asked want none."""
     wanted = setup.config.engine.cache
-    asked = [setup.target, *(model.provider for seat in setup.seats for model in seat.models())]
-    if not options.cache or wanted is False or not any(getattr(one, "cacheable", False) for one in asked):
+    if not options.cache or wanted is False or not any(getattr(one, "cacheable", False) for one in setup.providers):
         return None
-    return CACHE_PATH if isinstance(wanted, bool) else setup.config.base / wanted
+    return CACHE_PATH if isinstance(wanted, bool) else setup.config.path(wanted)

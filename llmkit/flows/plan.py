@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
-from functools import reduce
+from itertools import chain
 
 from llmkit.engine import ANSWER, Engine, Lane, Plan
 from llmkit.flows.ask import Asker
 from llmkit.flows.ensemble import each_target
 from llmkit.flows.eval import asker_of, tasks
 from llmkit.flows.judging import OPPONENT, Bench, Seat
-from llmkit.flows.options import Options, cache_path
+from llmkit.flows.open_engine import planning_engine
+from llmkit.flows.options import Options
 from llmkit.flows.rag import RagTarget
 from llmkit.flows.setup import Setup
 from llmkit.protocols import Provider
-from llmkit.store import ResponseCache
 from llmkit.types import Output, Request, Response, Sample
 
 _UNKNOWN = "?" * 4 * ANSWER
@@ -30,20 +30,17 @@ def plan_eval(setup: Setup, options: Options | None = None) -> Plan:
     counted: whether there are more depends on what is answered.
     """
     chosen = options or Options()
-    with ExitStack() as stack:
-        path = cache_path(setup, chosen)
-        cache = stack.enter_context(closing(ResponseCache(path))) if path is not None and path.exists() else None
-        engine = Engine(setup.settings, cache=cache, refresh=chosen.refresh, prices=setup.prices)
+    with planning_engine(setup, chosen) as engine:
         bench = Bench(setup.seats, engine)
         plans = []
         if setup.target is not None and chosen.outputs is None:
             for one in each_target(setup):
                 lane = bench.lane(*_asked(one))
                 plans.append(engine.plan(lane, _requests(one, engine, lane)))
-        for seat in _asking(setup.seats):
+        for seat in chain.from_iterable(seat.asking() for seat in setup.seats):
             assert seat.model is not None
             plans.append(engine.plan(bench.lanes[seat.model.identity], _questions(setup, seat)))
-        return reduce(_sum, plans, Plan(0, 0, 0, 0, 0, 0, 0.0))
+        return sum(plans, Plan())
 
 
 def _asked(setup: Setup) -> tuple[Provider, str]:
@@ -71,15 +68,6 @@ def _requests(setup: Setup, engine: Engine, lane: Lane) -> Iterator[Request]:
                 yield request
 
 
-def _asking(seats: Sequence[Seat]) -> Iterator[Seat]:
-    """Yield every seat that asks: of a jury its members."""
-    for seat in seats:
-        if seat.members:
-            yield from _asking(seat.members)
-        else:
-            yield seat
-
-
 def _questions(setup: Setup, seat: Seat) -> Iterator[Request]:
     """Yield what a judge asks first of each output."""
     waiting: list[Output] = []
@@ -101,9 +89,3 @@ def _with_unknown(seat: Seat, sample: Sample) -> Sample:
     if seat.opponents is None:
         return sample
     return replace(sample, meta={**sample.meta, OPPONENT: _UNKNOWN})
-
-
-def _sum(one: Plan, other: Plan) -> Plan:
-    cost = None if one.cost is None or other.cost is None else one.cost + other.cost
-    counts = ("requests", "cached", "journaled", "shared", "tokens_in", "tokens_out")
-    return Plan(**{name: getattr(one, name) + getattr(other, name) for name in counts}, cost=cost)

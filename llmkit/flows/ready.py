@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +10,11 @@ from llmkit.engine import Engine
 from llmkit.errors import InfrastructureError, RequestError
 from llmkit.flows.judging import Bench, Seat
 from llmkit.flows.loop import run_loop
+from llmkit.flows.open_engine import open_cache
 from llmkit.flows.options import Options, Warned, cache_path, tell
 from llmkit.flows.seating import seated
 from llmkit.flows.setup import Setup
-from llmkit.store import ResponseCache, write_text
+from llmkit.store import write_text
 
 
 def unprepared(setup: Setup) -> list[Seat]:
@@ -32,9 +32,7 @@ def ready(setup: Setup, options: Options) -> Setup:
     if not waiting:
         return setup
     files: dict[Path, str] = {}
-    with ExitStack() as stack:
-        path = cache_path(setup, options)
-        cache = None if path is None else stack.enter_context(closing(ResponseCache(path)))
+    with open_cache(cache_path(setup, options)) as cache:
         engine = Engine(setup.settings, cache=cache, refresh=options.refresh, prices=setup.prices)
         run_loop(_prepare(Bench(setup.seats, engine), waiting, files))
     for file, text in files.items():

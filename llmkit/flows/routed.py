@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
@@ -11,8 +10,8 @@ from typing import TypeVar
 from llmkit.engine import Engine, Lane, Settings
 from llmkit.errors import InfrastructureError, RequestError
 from llmkit.flows.loop import run_loop
+from llmkit.flows.open_engine import open_cache
 from llmkit.protocols import Dialogue, Provider
-from llmkit.store import ResponseCache
 from llmkit.types import Request, Response
 
 T = TypeVar("T")
@@ -88,8 +87,7 @@ def held(
     found: list[T] = []
 
     async def hold() -> None:
-        with ExitStack() as stack:
-            memory = None if cache is None else stack.enter_context(closing(ResponseCache(cache)))
+        with open_cache(cache) as memory:
             engine = Engine(settings or Settings(), cache=memory)
             lanes = {name: engine.lane(asked.provider, asked.identity) for name, asked in models.items()}
             try:

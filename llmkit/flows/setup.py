@@ -63,6 +63,11 @@ class Setup:
         return str(getattr(self.target, "identity", self.target_name))
 
     @property
+    def providers(self) -> list[Any]:
+        """Everyone who is asked: the target, and the models of judges."""
+        return [self.target, *(model.provider for seat in self.seats for model in seat.models())]
+
+    @property
     def scorers(self) -> dict[str, Any]:
         """Metrics and judges by name, in the order of the config."""
         return {**self.metrics, **{seat.name: seat.judge for seat in self.seats}}

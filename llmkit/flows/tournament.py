@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, aclosing, closing
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ from typing import Any
 from llmkit import registry
 from llmkit.config import EvalConfig, load_eval_config
 from llmkit.engine import Engine
-from llmkit.errors import ConfigError, DataError, InfrastructureError, LlmkitError, Problem, UsageError
-from llmkit.flows.judging import OPPONENT, Bench, Seat
-from llmkit.flows.loop import heed_signals_as_before, run_loop, stop_on_signals
+from llmkit.errors import ConfigError, DataError, InfrastructureError, Problem, UsageError
+from llmkit.flows.folders import leave_unfinished, open_folder
+from llmkit.flows.judging import OPPONENT, OPPONENT_TURNS, Bench, Seat
+from llmkit.flows.loop import run_loop, stopped_by_signals
 from llmkit.flows.manifest import last_manifest, now
-from llmkit.flows.options import Options, Started, cache_path, tell
+from llmkit.flows.open_engine import open_engine
+from llmkit.flows.options import Options, Started, tell
 from llmkit.flows.recorder import Progress
 from llmkit.flows.rows import checked_rows
 from llmkit.flows.seating import read_opponents
@@ -29,7 +32,7 @@ from llmkit.flows.standings import Game, standings
 from llmkit.hashing import digest
 from llmkit.report.tournament import tournament_html, tournament_markdown
 from llmkit.spec import parse
-from llmkit.store import Journal, RecordWriter, ResponseCache, RunFolder, at, new_or_resumed
+from llmkit.store import RecordWriter, RunFolder
 from llmkit.types import Failure, Judgment, Output, Sample, Skipped
 
 Answers = Mapping[str, Sequence[Sequence[str]]]
@@ -72,12 +75,12 @@ def run_tournament(
     answers = {name: read_opponents(path) for name, path in players.items()}
     _check_answers(setup, answers)
     fingerprint = digest([setup.conditions, {name: digest(dict(rows)) for name, rows in answers.items()}, pairs])
-    with ExitStack() as stack:
-        folder = stack.enter_context(_folder(setup, chosen, fingerprint))
+    name = f"{setup.config.name}-tournament"
+    with open_folder(chosen, root=setup.config.out, name=name, fingerprint=fingerprint) as folder:
         started = time.perf_counter()
         manifest = {
             "schema": 1,
-            "name": f"{setup.config.name}-tournament",
+            "name": name,
             "kind": "tournament",
             "players": {name: str(path) for name, path in players.items()},
             "judge": seat.signature,
@@ -85,18 +88,15 @@ def run_tournament(
             "started": now(),
         }
         folder.begin(manifest, setup.config.resolved_yaml())
-        total = setup.census.rows * _each(len(players), pairs)
-        tell(chosen, Started(folder.path, folder.resumed, total))
+        games = Games(setup, seat, answers, pairs)
+        tell(chosen, Started(folder.path, folder.resumed, games.total))
         try:
-            plan = Plan(setup, seat, answers, pairs, total)
-            games, failures, usage = _play(plan, folder, chosen)
+            usage = games.play(folder, chosen)
         except BaseException as error:
-            folder.mark("interrupted" if isinstance(error, (KeyboardInterrupt, LlmkitError)) else "failed")
-            if isinstance(error, LlmkitError):
-                error.run_path = str(folder.path)
+            leave_unfinished(folder, error, done=games.done, total=games.total)
             raise
-        found = standings(games, baseline=baseline, seed=setup.config.seed, level=setup.config.level)
-        found |= {"judge": seat.signature, "failed": failures, "asked": total}
+        found = standings(games.played, baseline=baseline, seed=setup.config.seed, level=setup.config.level)
+        found |= {"judge": seat.signature, "failed": dict(games.failures), "asked": games.total}
         manifest = last_manifest(manifest, usage=usage, seconds=time.perf_counter() - started)
         reports = {"report.md": tournament_markdown(found), "report.html": tournament_html(found)}
         folder.finish(manifest, found, reports)
@@ -120,13 +120,6 @@ def _prepared(cfg: EvalConfig, anyone: Path) -> tuple[Setup, Seat]:
     return setup, replace(setup.seats[0], opponents=None)
 
 
-def _folder(setup: Setup, options: Options, fingerprint: str) -> RunFolder:
-    if options.out is not None:
-        return at(options.out, fingerprint, overwrite=options.overwrite)
-    name = f"{setup.config.name}-tournament"
-    return new_or_resumed(Path(setup.config.out), name, fingerprint, now=datetime.now(UTC))
-
-
 def _check_answers(setup: Setup, answers: Mapping[str, Answers]) -> None:
     """Refuse players who have not answered every row: who sits out hard rows wins."""
     lacking: dict[str, list[str]] = {}
@@ -142,11 +135,6 @@ def _check_answers(setup: Setup, answers: Mapping[str, Answers]) -> None:
         raise DataError(problems=problems)
 
 
-def _each(players: int, pairs: int | None) -> int:
-    every = players * (players - 1) // 2
-    return every if pairs is None else min(pairs, every)
-
-
 def pairings(setup: Setup, names: Sequence[str], pairs: int | None) -> Iterator[Pairing]:
     """Yield who plays whom on which row; with ``pairs``, so many a row, drawn by the seed and the row's id."""
     every = list(combinations(names, 2))
@@ -158,82 +146,72 @@ def pairings(setup: Setup, names: Sequence[str], pairs: int | None) -> Iterator[
             yield sample, a, b
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Who plays, by whose verdict, how often."""
+@dataclass
+class Games:
+    """The games of a tournament: who plays, by whose verdict, how often, and what was played so far."""
 
     setup: Setup
     seat: Seat
     answers: Mapping[str, Answers]
     pairs: int | None
-    total: int
+    played: list[Game] = field(default_factory=list)
+    failures: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def total(self) -> int:
+        """How many games there are to play."""
+        every = len(self.answers) * (len(self.answers) - 1) // 2
+        return self.setup.census.rows * (every if self.pairs is None else min(self.pairs, every))
 
-def _play(plan: Plan, folder: RunFolder, options: Options) -> tuple[list[Game], dict[str, int], dict[str, Any]]:
-    setup, seat, answers = plan.setup, plan.seat, plan.answers
-    games: list[Game] = []
-    failures: dict[str, int] = {}
-    with ExitStack() as stack:
-        journal = stack.enter_context(closing(Journal(folder.journal_path)))
-        path = cache_path(setup, options)
-        cache = None if path is None else stack.enter_context(closing(ResponseCache(path)))
-        engine = Engine(
-            setup.settings, journal=journal, cache=cache, refresh=options.refresh, prices=setup.prices,
-            seed=setup.config.seed, observe=options.observe,
-        )  # fmt: skip
-        writer = stack.enter_context(RecordWriter[dict[str, Any]](folder.path / "games.jsonl", dict))
-        bench = Bench([seat], engine)
+    @property
+    def done(self) -> int:
+        """How many were played, to a verdict or not."""
+        return len(self.played) + self.failures.total()
 
-        async def play(pairing: Pairing) -> tuple[Pairing, Judgment]:
-            sample, a, b = pairing
-            output, judged = _sides(sample, answers[a][sample.id][0], answers[b][sample.id][0])
-            return pairing, (await bench.judge(judged, output))[seat.name]
+    def play(self, folder: RunFolder, options: Options) -> dict[str, Any]:
+        """Play them all, write them into the folder, and return what that took."""
+        with (
+            open_engine(self.setup, options, folder.journal_path) as engine,
+            RecordWriter[dict[str, Any]](folder.path / "games.jsonl", dict) as writer,
+        ):
+            run_loop(self._play_all(engine, options, writer))
+        if not self.played:
+            why = ", ".join(f"{kind} ({count})" for kind, count in self.failures.items())
+            raise InfrastructureError(f"no game could be judged: {why}")
+        return engine.usage.as_dict()
 
-        async def play_all() -> None:
-            if options.catch_signals:
-                stop_on_signals(engine)
-            try:
-                async with aclosing(engine.map(play, pairings(setup, list(answers), plan.pairs))) as played:
-                    async for (sample, a, b), judgment in played:
-                        found = _game_of(judgment)
-                        writer.write({"row": sample.id, "a": a, "b": b, **found})
-                        if "score" in found:
-                            lengths = found["length_a"], found["length_b"]
-                            games.append(Game(a, b, found["score"], sample.id, lengths))
-                        else:
-                            failures[found["failed"]] = failures.get(found["failed"], 0) + 1
-                        if options.observe is not None:
-                            done, failed = len(games) + sum(failures.values()), sum(failures.values())
-                            tokens = engine.usage.tokens_in + engine.usage.tokens_out
-                            options.observe(Progress(done, plan.total, failed, engine.usage.cost, tokens))
-            finally:
-                if options.catch_signals:
-                    heed_signals_as_before()
-                await bench.aclose()
+    async def _play_all(self, engine: Engine, options: Options, writer: RecordWriter[dict[str, Any]]) -> None:
+        bench, usage = Bench([self.seat], engine), engine.usage
+        games = pairings(self.setup, list(self.answers), self.pairs)
+        try:
+            with stopped_by_signals(engine, wanted=options.catch_signals):
+                async with aclosing(engine.map(partial(self._judged, bench), games)) as played:
+                    async for pairing, judgment in played:
+                        writer.write(self._take(pairing, _game_of(judgment)))
+                        tokens = usage.tokens_in + usage.tokens_out
+                        tell(options, Progress(self.done, self.total, self.failures.total(), usage.cost, tokens))
+        finally:
+            await bench.aclose()
 
-        run_loop(play_all())
-        usage = engine.usage.as_dict()
-    if not games:
-        why = ", ".join(f"{kind} ({count})" for kind, count in failures.items())
-        raise InfrastructureError(f"no game could be judged: {why}")
-    return games, failures, usage
+    async def _judged(self, bench: Bench, pairing: Pairing) -> tuple[Pairing, Judgment]:
+        sample, a, b = pairing
+        output, judged = _sides(sample, self.answers[a][sample.id][0], self.answers[b][sample.id][0])
+        return pairing, (await bench.judge(judged, output))[self.seat.name]
+
+    def _take(self, pairing: Pairing, found: dict[str, Any]) -> dict[str, Any]:
+        sample, a, b = pairing
+        if "score" in found:
+            self.played.append(Game(a, b, found["score"], sample.id, (found["length_a"], found["length_b"])))
+        else:
+            self.failures[found["failed"]] += 1
+        return {"row": sample.id, "a": a, "b": b, **found}
 
 
 def _sides(sample: Sample, mine: Sequence[str], theirs: Sequence[str]) -> tuple[Output, Sample]:
     """Return one system's answer as an output, and the row with the other's in it."""
-    meta = {**sample.meta, OPPONENT: theirs[-1], "opponent_turns": tuple(theirs)}
-    row = Sample(
-        sample.id,
-        sample.input,
-        sample.turns,
-        sample.references,
-        sample.contexts,
-        sample.choices,
-        sample.answer,
-        None,
-        meta,
-    )
-    return Output(sample.id, mine[-1], turns=tuple(mine) if sample.turns else ()), row
+    meta = {**sample.meta, OPPONENT: theirs[-1], OPPONENT_TURNS: tuple(theirs)}
+    output = Output(sample.id, mine[-1], turns=tuple(mine) if sample.turns else ())
+    return output, replace(sample, output=None, meta=meta)
 
 
 def _game_of(judgment: Judgment) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from llmkit.flows.audit.evidence import Row
 from llmkit.flows.audit.probes import INJECTIONS, PADDING, changed
 from llmkit.flows.audit.sources import games_of
 from llmkit.flows.judging import Bench, Seat
-from llmkit.flows.loop import heed_signals_as_before, stop_on_signals
+from llmkit.flows.loop import stopped_by_signals
 from llmkit.hashing import digest
 from llmkit.protocols import Dialogue
 from llmkit.types import Failure, Judgment, Output, Sample, Score, Skipped, Transcript
@@ -152,20 +152,12 @@ async def judged(
     benches = {0: first}
     for time in range(1, work.repeats):
         benches[time] = Bench([again(work.seat, time)], engine, first.lanes)
-    if catch_signals:
-        stop_on_signals(engine)
-
     try:
-        async with aclosing(engine.map(partial(_of_row, work, benches), work.askings(samples))) as found:
-            async for askings, judgments in found:
-                yield _row(work, askings, judgments, keep)
-    except asyncio.CancelledError:
-        if catch_signals and engine.halted is not None:  # the second Ctrl-C
-            raise engine.halted from None
-        raise
+        with stopped_by_signals(engine, wanted=catch_signals):
+            async with aclosing(engine.map(partial(_of_row, work, benches), work.askings(samples))) as found:
+                async for askings, judgments in found:
+                    yield _row(work, askings, judgments, keep)
     finally:
-        if catch_signals:
-            heed_signals_as_before()
         await first.aclose()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from llmkit import registry
 from llmkit.config import AuditConfig, load_audit_config
@@ -59,6 +60,11 @@ class AuditSetup:
         plain = self.config.resolved()
         kept = {key: plain[key] for key in plain if key not in {"engine", "out", "gate", "prices"}}
         return digest(["audit", self.fingerprint_of_rows, judge, kept])
+
+    @property
+    def providers(self) -> list[Any]:
+        """Everyone who is asked: the judge's models."""
+        return [] if self.seat is None else [model.provider for model in self.seat.models()]
 
     @property
     def work(self) -> Work | None:

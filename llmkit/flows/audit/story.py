@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +13,19 @@ from llmkit._version import __version__
 from llmkit.config import AuditConfig
 from llmkit.datasets import field_getter, row_digest
 from llmkit.engine import Engine
-from llmkit.errors import BudgetError, Interrupted, LlmkitError
 from llmkit.flows.audit.evidence import Evidence, Row
-from llmkit.flows.audit.forecast import audit_cache
 from llmkit.flows.audit.live import Spent, Work, judged
 from llmkit.flows.audit.setup import AuditSetup, prepare_audit
 from llmkit.flows.audit.summary import cost_of, summarise
+from llmkit.flows.folders import leave_unfinished, open_folder
 from llmkit.flows.loop import run_loop
 from llmkit.flows.manifest import now, versions
+from llmkit.flows.open_engine import open_engine
 from llmkit.flows.options import Options, Started, Warned, tell
 from llmkit.flows.recorder import Progress
 from llmkit.flows.tally import slice_value
 from llmkit.report.audit import audit_html, audit_markdown
-from llmkit.store import Journal, ResponseCache, RunFolder, Status, at, git_state, new_or_resumed
+from llmkit.store import RunFolder, git_state
 from llmkit.types import Output, Run, SampleRow, Score
 
 
@@ -47,18 +45,19 @@ def run_audit(
 
 def run_prepared_audit(setup: AuditSetup, options: Options) -> Run:
     """Run what `prepare_audit` made ready."""
-    with _folder(setup, options) as folder:
+    config = setup.config
+    with open_folder(options, root=config.out, name=config.name, fingerprint=setup.fingerprint) as folder:
         started = time.perf_counter()
         manifest = _first_manifest(setup, resumed=folder.resumed)
-        folder.begin(manifest, setup.config.resolved_yaml())
+        folder.begin(manifest, config.resolved_yaml())
         tell(options, Started(folder.path, folder.resumed, setup.rows))
         book = _Book(setup, folder, options)
         try:
             usage = book.read() if setup.seat is None else book.ask()
             summary = summarise(setup, book.evidence, book.spent)
         except BaseException as error:
-            book.close()
-            _mark(folder, book, error)
+            done = len(book.evidence)
+            leave_unfinished(folder, error, done=done, total=setup.rows, closers=(book.close,))
             raise
         book.close()
         for warning in setup.warnings:
@@ -66,7 +65,7 @@ def run_prepared_audit(setup: AuditSetup, options: Options) -> Run:
         lost = setup.people.unmatched()
         if lost:
             what = "row" if lost == 1 else "rows"
-            tell(options, Warned(f"{lost:,} labelled {what} of {setup.config.human.file} not found among the rows"))
+            tell(options, Warned(f"{lost:,} labelled {what} of {config.human.file} not found among the rows"))
         manifest = {
             **manifest,
             "finished": now(),
@@ -108,22 +107,8 @@ class _Book:
         work = setup.work
         assert work is not None
         self.spent = work.spent
-        with ExitStack() as stack:
-            journal = stack.enter_context(closing(Journal(self.folder.journal_path)))
-            path = audit_cache(setup, options)
-            cache = None if path is None else stack.enter_context(closing(ResponseCache(path)))
-            engine = Engine(
-                setup.settings,
-                journal=journal,
-                cache=cache,
-                refresh=options.refresh,
-                prices=setup.prices,
-                seed=setup.config.seed,
-                observe=options.observe,
-            )
+        with open_engine(setup, options, self.folder.journal_path) as engine:
             run_loop(self._judge(work, engine))
-            for warning in () if cache is None else cache.warnings:
-                tell(options, Warned(warning))
         return engine.usage.as_dict()
 
     async def _judge(self, work: Work, engine: Engine) -> None:
@@ -182,12 +167,6 @@ def _recorded_score(judge: str, row: Row) -> Score:
     return Score(row.sample.id, judge, row.verdict, "ok", row.reason, (row.verdict,))
 
 
-def _folder(setup: AuditSetup, options: Options) -> RunFolder:
-    if options.out is not None:
-        return at(options.out, setup.fingerprint, overwrite=options.overwrite)
-    return new_or_resumed(Path(setup.config.out), setup.config.name, setup.fingerprint, now=datetime.now(UTC))
-
-
 def _first_manifest(setup: AuditSetup, *, resumed: bool) -> dict[str, Any]:
     config = setup.config
     signature = "" if setup.seat is None else f"{setup.seat.name}|{setup.seat.signature}"
@@ -213,19 +192,3 @@ def _first_manifest(setup: AuditSetup, *, resumed: bool) -> dict[str, Any]:
         "resumed": resumed,
         "git": git_state(config.base),
     }
-
-
-def _mark(folder: RunFolder, book: _Book, error: BaseException) -> None:
-    """Say why the audit is not finished; never hide the error that brought us here."""
-    status: Status = "failed"
-    if isinstance(error, BudgetError):
-        status = "stopped"
-    elif isinstance(error, (Interrupted, KeyboardInterrupt, asyncio.CancelledError)):
-        status = "interrupted"
-    if isinstance(error, LlmkitError):
-        error.run_path = str(folder.path)
-        error.done, error.total = len(book.evidence), book.setup.rows
-    try:
-        folder.mark(status)
-    except LlmkitError as closing_error:
-        error.add_note(str(closing_error))
