@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-
-class ReportFormat(StrEnum):
-    """What stands on stdout."""
-
-    text = "text"
-    md = "md"
-    html = "html"
-    json = "json"
+from llmkit.cli._formats import PageFormat
 
 
 def eval_command(
@@ -69,8 +61,8 @@ def eval_command(
         typer.Option("--report", metavar="FILE", help="Write the report there as .md or .html, for people."),
     ] = None,
     output_format: Annotated[
-        ReportFormat, typer.Option("--format", envvar="LLMKIT_INDEX_EVAL_FORMAT", help="What to print on stdout.")
-    ] = ReportFormat.text,
+        PageFormat, typer.Option("--format", envvar="LLMKIT_INDEX_EVAL_FORMAT", help="What to print on stdout.")
+    ] = PageFormat.text,
 ) -> int:
     """Measure an index on questions, each leg beside the others; compare with an earlier report; fail where it must."""
     from llmkit.cli._streams import say
@@ -106,7 +98,7 @@ def eval_command(
         from llmkit.report.index_eval import index_eval_sections
 
         write_text(page, _written(index_eval_sections(report), page.suffix))
-    if output_format is ReportFormat.json:
+    if output_format is PageFormat.json:
         sys.stdout.write(text)
     else:
         _print(report, output_format)
@@ -127,11 +119,11 @@ def _report_of(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _print(report: dict[str, Any], output_format: ReportFormat) -> None:
+def _print(report: dict[str, Any], output_format: PageFormat) -> None:
     from llmkit.report.index_eval import index_eval_sections
 
     sections = index_eval_sections(report)
-    if output_format is ReportFormat.text:
+    if output_format is PageFormat.text:
         from llmkit.cli._talk import stdout_console
         from llmkit.report.section import print_sections
 

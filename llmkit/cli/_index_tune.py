@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from llmkit.cli.search import Format
+from llmkit.cli._formats import Format
 
 
 def tune_command(

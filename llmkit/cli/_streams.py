@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,16 @@ def prepare_streams() -> None:
 def silence(stream: Any) -> None:
     """Let what a stream still holds go nowhere, or Python complains about it when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextmanager
+def until_the_reader_goes() -> Iterator[None]:
+    """Write to stdout inside; where its reader has gone (``| head``), the rest is not written, and the work stands."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)
 
 
 def say(line: str) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmkit.cli.search import Format, Mode, hit_row, index_row, print_hit
+from llmkit.cli._formats import Format
+from llmkit.cli.search import Mode, hit_row, index_row, print_hit
 
 if TYPE_CHECKING:
     from llmkit.flows.answer import Answer

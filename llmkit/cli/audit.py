@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmkit.cli._streams import silence
+from llmkit.cli._formats import ReportFormat
+from llmkit.cli._streams import until_the_reader_goes
 
 if TYPE_CHECKING:
     from llmkit.flows.audit.setup import AuditSetup
     from llmkit.types import Run
 
 PLAN = "plan"
-
-
-class Format(StrEnum):
-    """What stands on stdout."""
-
-    text = "text"
-    json = "json"
-    md = "md"
 
 
 def audit_command(
@@ -55,8 +47,8 @@ def audit_command(
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use the response cache.")] = True,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask anew and renew the cache.")] = False,
     output_format: Annotated[
-        Format, typer.Option("--format", envvar="LLMKIT_AUDIT_FORMAT", help="What to print on stdout.")
-    ] = Format.text,
+        ReportFormat, typer.Option("--format", envvar="LLMKIT_AUDIT_FORMAT", help="What to print on stdout.")
+    ] = ReportFormat.text,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no hints on stderr.")] = False,
 ) -> int:
     """Audit a judge against people's labels: agreement, biases, and what few labels make of its verdicts.
@@ -78,11 +70,8 @@ def audit_command(
     if dry_run:
         return _dry_run(setup, output_format, cache=cache, refresh=refresh)
     run = _run(setup, out=out, overwrite=overwrite, cache=cache, refresh=refresh, quiet=quiet)
-    try:
+    with until_the_reader_goes():
         _show(run, output_format)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        silence(sys.stdout)  # the reader has gone (`| head`); the verdict stands
     return _verdict(run, output_format, quiet=quiet)
 
 
@@ -106,12 +95,12 @@ def _run(setup: AuditSetup, *, out: Path | None, overwrite: bool, cache: bool, r
         return run_prepared_audit(setup, options)
 
 
-def _show(run: Run, output_format: Format) -> None:
-    if output_format is Format.json:
+def _show(run: Run, output_format: ReportFormat) -> None:
+    if output_format is ReportFormat.json:
         import json
 
         sys.stdout.write(json.dumps({**run.summary, "run": run.path}, ensure_ascii=False, indent=2) + "\n")
-    elif output_format is Format.md:
+    elif output_format is ReportFormat.md:
         sys.stdout.write(Path(run.path, "report.md").read_text(encoding="utf-8"))
     else:
         from llmkit.cli._talk import stdout_console
@@ -120,7 +109,7 @@ def _show(run: Run, output_format: Format) -> None:
         print_audit(run, stdout_console())
 
 
-def _verdict(run: Run, output_format: Format, *, quiet: bool) -> int:
+def _verdict(run: Run, output_format: ReportFormat, *, quiet: bool) -> int:
     """Return the exit code; say what failed where stdout holds data, and where the report lies."""
     from llmkit.cli._streams import say
     from llmkit.report.audit import verdict_lines
@@ -128,7 +117,7 @@ def _verdict(run: Run, output_format: Format, *, quiet: bool) -> int:
     if not quiet:
         say(f"\nreport  {Path(run.path, 'report.md')}")
     gates = run.summary["gate"]
-    if output_format is not Format.text:
+    if output_format is not ReportFormat.text:
         for line in verdict_lines(run.summary):
             say(f"error: {line}")
     failed = [name for name, gate in gates.items() if not gate["pass"]]
@@ -140,25 +129,12 @@ def _verdict(run: Run, output_format: Format, *, quiet: bool) -> int:
     return 5 if unsure == failed else 1
 
 
-def _dry_run(setup: AuditSetup, output_format: Format, *, cache: bool, refresh: bool) -> int:
+def _dry_run(setup: AuditSetup, output_format: ReportFormat, *, cache: bool, refresh: bool) -> int:
+    from llmkit.cli._plan_talk import print_plan
     from llmkit.flows.audit.forecast import plan_audit
     from llmkit.flows.options import Options
 
-    plan = plan_audit(setup, Options(cache=cache, refresh=refresh))
-    if output_format is Format.json:
-        import dataclasses
-        import json
-
-        sys.stdout.write(json.dumps(dataclasses.asdict(plan), indent=2) + "\n")
-        return 0
-    cost = "unknown: the model has no price" if plan.cost is None else f"about ${plan.cost:.4f}"
-    for label, value in (
-        ("rows", f"{setup.rows:,}"),
-        ("requests", f"{plan.requests:,} to send, {plan.cached:,} in the cache"),
-        ("tokens", f"about {plan.tokens_in:,} in, {plan.tokens_out:,} out"),
-        ("cost", cost),
-    ):
-        sys.stdout.write(f"{label:<9} {value}\n")
+    print_plan(plan_audit(setup, Options(cache=cache, refresh=refresh)), f"{setup.rows:,}", output_format)
     return 0
 
 

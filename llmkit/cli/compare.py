@@ -10,18 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmkit.cli._streams import silence
+from llmkit.cli._formats import ReportFormat
+from llmkit.cli._streams import until_the_reader_goes
 
 if TYPE_CHECKING:
     from llmkit.types import Comparison, Run
-
-
-class Format(StrEnum):
-    """What stands on stdout."""
-
-    text = "text"
-    json = "json"
-    md = "md"
 
 
 class Adjust(StrEnum):
@@ -56,8 +49,8 @@ def compare_command(
         bool, typer.Option("--junit-samples", help="With --junit: a test for each sample and scorer too.")
     ] = False,
     output_format: Annotated[
-        Format, typer.Option("--format", envvar="LLMKIT_COMPARE_FORMAT", help="What to print on stdout.")
-    ] = Format.text,
+        ReportFormat, typer.Option("--format", envvar="LLMKIT_COMPARE_FORMAT", help="What to print on stdout.")
+    ] = ReportFormat.text,
 ) -> int:
     """Compare a candidate run with a base, row by row, and hold it against a gate.
 
@@ -81,11 +74,8 @@ def compare_command(
         write_comparison(out, comparison_files(first, second, found))
     if junit is not None:
         write_junit(junit, second, found.gate, found, samples=junit_samples)
-    try:
+    with until_the_reader_goes():
         show(found, output_format)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        silence(sys.stdout)  # the reader has gone; the verdict stands
     tell_ci(first, second, found)
     return found.exit_code
 
@@ -104,15 +94,15 @@ def tell_ci(base: Run, candidate: Run, found: Comparison) -> None:
     tell_github(f"llmkit: {candidate.summary['name']}", errors, notices, markdown)
 
 
-def show(found: Comparison, output_format: Format) -> None:
+def show(found: Comparison, output_format: ReportFormat) -> None:
     """Print a comparison on stdout; where that is data, say on stderr why it is not good."""
-    if output_format is Format.text:
+    if output_format is ReportFormat.text:
         from llmkit.cli._talk import stdout_console
         from llmkit.report.comparison import print_comparison
 
         print_comparison(found, stdout_console())
         return
-    if output_format is Format.json:
+    if output_format is ReportFormat.json:
         from llmkit.flows.compare_files import comparison_json
 
         sys.stdout.write(comparison_json(found))

@@ -6,13 +6,13 @@ import gc
 import os
 import sys
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmkit.cli._streams import silence
+from llmkit.cli._formats import ReportFormat
+from llmkit.cli._streams import until_the_reader_goes
 from llmkit.report._words import with_gates
 
 if TYPE_CHECKING:
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from llmkit.types import Run
 
 DEFAULT_CONFIG = "llmkit.yaml"
-
-
-class Format(StrEnum):
-    """What stands on stdout."""
-
-    text = "text"
-    json = "json"
-    md = "md"
 
 
 def eval_command(
@@ -50,8 +42,8 @@ def eval_command(
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use the response cache.")] = True,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask anew and renew the cache.")] = False,
     output_format: Annotated[
-        Format, typer.Option("--format", envvar="LLMKIT_EVAL_FORMAT", help="What to print on stdout.")
-    ] = Format.text,
+        ReportFormat, typer.Option("--format", envvar="LLMKIT_EVAL_FORMAT", help="What to print on stdout.")
+    ] = ReportFormat.text,
     baseline: Annotated[
         str | None,
         typer.Option(metavar="RUN|FILE", help="Compare with this run, eval's latest run or baseline file, and gate."),
@@ -88,11 +80,8 @@ def eval_command(
         intersection=intersection,
     )
     run = _run(setup, options, quiet=quiet)
-    try:
+    with until_the_reader_goes():
         _show(run, output_format)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        silence(sys.stdout)  # the reader has gone (`| head`); the verdict stands
     if not quiet:
         _hint(run, config)
     if junit is not None:
@@ -143,16 +132,16 @@ def _run(setup: Setup, options: Options, *, quiet: bool) -> Run:
         return run_prepared(setup, options if quiet else dataclasses.replace(options, observe=talk))
 
 
-def _show(run: Run, output_format: Format) -> None:
+def _show(run: Run, output_format: ReportFormat) -> None:
     found = run.comparison
-    if output_format is Format.json:
+    if output_format is ReportFormat.json:
         import dataclasses
         import json
 
         compared = {} if found is None else {"comparison": dataclasses.asdict(found)}
         data = {**_whole(run), "run": run.path, **compared}
         sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
-    elif output_format is Format.md:
+    elif output_format is ReportFormat.md:
         if found is not None:
             sys.stdout.write(Path(run.path, "comparison.md").read_text(encoding="utf-8"))
         sys.stdout.write(Path(run.path, "report.md").read_text(encoding="utf-8"))
@@ -168,13 +157,13 @@ def _show(run: Run, output_format: Format) -> None:
         print_report(run, console)
 
 
-def _verdict(run: Run, output_format: Format) -> int:
+def _verdict(run: Run, output_format: ReportFormat) -> int:
     """Return the exit code; say why it is not 0 where stdout holds data that nobody may read."""
     from llmkit.flows.gating import exit_code
 
     summary = _whole(run)
     code = exit_code(summary["gate"].values()) if run.comparison is None else run.comparison.exit_code
-    if code and output_format is not Format.text:
+    if code and output_format is not ReportFormat.text:
         from llmkit.cli._streams import say
         from llmkit.report._words import trouble
 
@@ -199,25 +188,13 @@ def _hint(run: Run, config: Path) -> None:
     say(f"next    score the same answers with other metrics: {again}")
 
 
-def _dry_run(setup: Setup, output_format: Format, *, cache: bool, refresh: bool) -> int:
+def _dry_run(setup: Setup, output_format: ReportFormat, *, cache: bool, refresh: bool) -> int:
+    from llmkit.cli._plan_talk import print_plan
     from llmkit.flows.options import Options
     from llmkit.flows.plan import plan_eval
 
-    plan = plan_eval(setup, Options(cache=cache, refresh=refresh))
-    if output_format is Format.json:
-        import dataclasses
-        import json
-
-        sys.stdout.write(json.dumps(dataclasses.asdict(plan), indent=2) + "\n")
-        return 0
-    cost = "unknown: the model has no price" if plan.cost is None else f"about ${plan.cost:.4f}"
     perturbed = f" and {setup.variants.rows:,} perturbed ones" if setup.variants.rows else ""
     most = "" if setup.config.gate.stops is None else "; fewer where the gate is settled sooner"
-    for label, value in (
-        ("rows", f"{setup.census.rows:,}{perturbed}, asked {setup.config.repeats} time(s) each{most}"),
-        ("requests", f"{plan.requests:,} to send, {plan.cached:,} in the cache"),
-        ("tokens", f"about {plan.tokens_in:,} in, {plan.tokens_out:,} out"),
-        ("cost", cost),
-    ):
-        sys.stdout.write(f"{label:<9} {value}\n")
+    rows = f"{setup.census.rows:,}{perturbed}, asked {setup.config.repeats} time(s) each{most}"
+    print_plan(plan_eval(setup, Options(cache=cache, refresh=refresh)), rows, output_format)
     return 0

@@ -5,25 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import ExitStack
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llmkit.cli._formats import Format
 from llmkit.cli._index_eval import eval_command
 from llmkit.cli._index_tune import tune_command
 
 if TYPE_CHECKING:
     from llmkit.flows.index.forecast import Forecast
     from llmkit.flows.index.options import Built
-
-
-class Format(StrEnum):
-    """What stands on stdout."""
-
-    text = "text"
-    json = "json"
 
 
 index_app = typer.Typer(
@@ -259,17 +252,17 @@ def _staying(built: Built, path: str) -> str:
 
 
 def _show_forecast(planned: Forecast, output_format: Format) -> None:
+    from llmkit.cli._plan_talk import said_cost
     from llmkit.cli._streams import say
 
     counts = planned.counts
     did = ", ".join(f"{counts[name]:,} {name}" for name in counts if counts[name] and name != "unchanged")
-    cost = "unknown: the model has no price" if planned.cost is None else f"about ${planned.cost:.4f}"
     time = "unknown before the first build" if planned.seconds is None else f"about {planned.seconds:,.0f} s"
     lines = [
         f"documents  {did or 'nothing changed'}; {counts['unchanged']:,} unchanged",
         f"chunks     {planned.chunks:,} to write, {planned.embed:,} to embed",
         f"tokens     {planned.tokens:,}",
-        f"cost       {cost}",
+        f"cost       {said_cost(planned.cost)}",
         f"time       {time}",
     ]
     if planned.truncated:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from llmkit.cli._formats import Format
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from llmkit.flows.power import Planned
-
-
-class Format(StrEnum):
-    """What stands on stdout."""
-
-    text = "text"
-    json = "json"
 
 
 def power_command(

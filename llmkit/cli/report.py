@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llmkit.cli._formats import PageFormat
+
 if TYPE_CHECKING:
     from llmkit.types import Run
-
-
-class Format(StrEnum):
-    """What stands on stdout."""
-
-    text = "text"
-    html = "html"
-    md = "md"
-    json = "json"
 
 
 def report_command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or the name of an eval for its latest run.")],
     output_format: Annotated[
-        Format, typer.Option("--format", envvar="LLMKIT_REPORT_FORMAT", help="What to print on stdout.")
-    ] = Format.text,
+        PageFormat, typer.Option("--format", envvar="LLMKIT_REPORT_FORMAT", help="What to print on stdout.")
+    ] = PageFormat.text,
     limitations: Annotated[
         bool, typer.Option("--limitations", help="Say how often the system is wrong, on what, judged how, as of when.")
     ] = False,
@@ -53,14 +45,14 @@ def report_command(
     return 0
 
 
-def _print(run: Run, output_format: Format) -> None:
-    if output_format is Format.json:
+def _print(run: Run, output_format: PageFormat) -> None:
+    if output_format is PageFormat.json:
         sys.stdout.write(json.dumps({**run.summary, "run": run.path}, ensure_ascii=False, indent=2) + "\n")
-    elif output_format is Format.html:
+    elif output_format is PageFormat.html:
         from llmkit.flows.show import page_of
 
         sys.stdout.write(page_of(run).encode("utf-8", "backslashreplace").decode())
-    elif output_format is Format.md:
+    elif output_format is PageFormat.md:
         from llmkit.flows.show import markdown_of
 
         sys.stdout.write(markdown_of(run))
@@ -77,7 +69,7 @@ def _print(run: Run, output_format: Format) -> None:
             print_sections(sections, stdout_console())
 
 
-def _limitations(run: Run, output_format: Format, max_age: str | None, into: Path | None) -> int:
+def _limitations(run: Run, output_format: PageFormat, max_age: str | None, into: Path | None) -> int:
     import dataclasses
     from datetime import UTC, datetime
 
@@ -86,7 +78,7 @@ def _limitations(run: Run, output_format: Format, max_age: str | None, into: Pat
     from llmkit.flows.show import limitations_of, parse_age, put_between
     from llmkit.report.limitations import limitations_markdown
 
-    if output_format is Format.html:
+    if output_format is PageFormat.html:
         raise UsageError("--limitations is Markdown or JSON; the page of a run has its limitations too (llmkit view)")
     allowed = None if max_age is None else parse_age(max_age)
     found = limitations_of(run, max_age=allowed, now=datetime.now(UTC))
@@ -94,7 +86,7 @@ def _limitations(run: Run, output_format: Format, max_age: str | None, into: Pat
     if into is not None:
         put_between(into, str(run.summary["name"]), block)
         say(f"wrote {into}")
-    elif output_format is Format.json:
+    elif output_format is PageFormat.json:
         values: dict[str, Any] = dataclasses.asdict(found)
         sys.stdout.write(json.dumps(values, ensure_ascii=False, indent=2) + "\n")
     else:

@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llmkit.cli._formats import Format
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from llmkit.flows.opening import Opened
     from llmkit.flows.search import Found, Hit
-
-
-class Format(StrEnum):
-    """What stands on stdout."""
-
-    text = "text"
-    json = "json"
 
 
 class Mode(StrEnum):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from llmkit.cli.eval import Format
+from llmkit.cli._formats import ReportFormat
 
 
 def tournament_command(
@@ -31,8 +31,8 @@ def tournament_command(
     ] = None,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use the response cache.")] = True,
     output_format: Annotated[
-        Format, typer.Option("--format", envvar="LLMKIT_TOURNAMENT_FORMAT", help="What to print on stdout.")
-    ] = Format.text,
+        ReportFormat, typer.Option("--format", envvar="LLMKIT_TOURNAMENT_FORMAT", help="What to print on stdout.")
+    ] = ReportFormat.text,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no hints on stderr.")] = False,
 ) -> int:
     """Rate recorded systems: Bradley-Terry with intervals, Elo over random orders, win rates.
@@ -62,11 +62,11 @@ def tournament_command(
             path, found = run_tournament(
                 config, players, overrides=override or [], pairs=pairs, baseline=baseline, options=options
             )
-    if output_format is Format.json:
+    if output_format is ReportFormat.json:
         from llmkit.flows.tournament import as_json
 
         sys.stdout.write(as_json(found, path))
-    elif output_format is Format.md:
+    elif output_format is ReportFormat.md:
         from llmkit.report.tournament import tournament_markdown
 
         sys.stdout.write(tournament_markdown(found))
