@@ -10,6 +10,7 @@ from typing import Any
 
 from llmkit.engine import Engine, Lane
 from llmkit.errors import LlmkitError, RequestError
+from llmkit.flows.relay import Came, relayed
 from llmkit.hashing import digest
 from llmkit.protocols import Dialogue, Judge, Provider
 from llmkit.types import Exchange, Failure, Judgment, Output, Request, Response, Sample
@@ -178,23 +179,15 @@ class Bench:
 
 
 def _heard(dialogue: Dialogue[Judgment], exchanges: list[Exchange]) -> Dialogue[Judgment]:
-    """Drive a dialogue on someone's behalf, noting every request and what came back."""
-    try:
-        requests = next(dialogue)
-        while True:
-            try:
-                responses = yield requests
-            except RequestError as error:
-                exchanges += [Exchange(request.messages, "") for request in requests]
-                requests = dialogue.throw(error)
-            else:
-                exchanges += [_exchange(*pair) for pair in zip(requests, responses, strict=True)]
-                requests = dialogue.send(responses)
-    except StopIteration as end:
-        judgment: Judgment = end.value
-        return judgment
-    finally:
-        dialogue.close()
+    """Return the dialogue with every request and what came back noted among the exchanges."""
+
+    def hear(requests: list[Request], came: Came) -> None:
+        if isinstance(came, RequestError):
+            exchanges.extend(Exchange(request.messages, "") for request in requests)
+        else:
+            exchanges.extend(map(_exchange, requests, came))
+
+    return relayed(dialogue, hear=hear)
 
 
 def _exchange(request: Request, response: Response) -> Exchange:

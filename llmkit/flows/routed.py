@@ -11,8 +11,9 @@ from llmkit.engine import Engine, Lane, Settings
 from llmkit.errors import InfrastructureError, RequestError
 from llmkit.flows.loop import run_loop
 from llmkit.flows.open_engine import open_cache
+from llmkit.flows.relay import relayed
 from llmkit.protocols import Dialogue, Provider
-from llmkit.types import Request, Response
+from llmkit.types import Request
 
 T = TypeVar("T")
 
@@ -36,20 +37,7 @@ class Asked:
 
 def addressed(to: str, dialogue: Dialogue[T]) -> Dialogue[T]:
     """Return the dialogue with every request addressed to ``to``."""
-    try:
-        requests = next(dialogue)
-        while True:
-            try:
-                responses = yield [_to(to, request) for request in requests]
-            except RequestError as error:
-                requests = dialogue.throw(error)
-            else:
-                requests = dialogue.send(responses)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    finally:
-        dialogue.close()
+    return relayed(dialogue, change=lambda requests: [_to(to, request) for request in requests])
 
 
 def _to(to: str, request: Request) -> Routed:
@@ -91,7 +79,7 @@ def held(
             engine = Engine(settings or Settings(), cache=memory)
             lanes = {name: engine.lane(asked.provider, asked.identity) for name, asked in models.items()}
             try:
-                found.append(await engine.converse(lane_of(lanes), _from(first, dialogue)))
+                found.append(await engine.converse(lane_of(lanes), relayed(dialogue, first=first)))
             except RequestError as error:
                 raise InfrastructureError(f"the model could not be asked: {error}") from error
             finally:
@@ -109,21 +97,3 @@ def lane_of(lanes: Mapping[str, Lane]) -> Callable[[Request], Lane]:
         return lanes[addressee(request)]
 
     return lane
-
-
-def _from(first: list[Request], dialogue: Dialogue[T]) -> Dialogue[T]:
-    """Return a dialogue that was begun, with its first requests still to be answered."""
-    requests = first
-    try:
-        while True:
-            try:
-                responses: list[Response] = yield requests
-            except RequestError as error:
-                requests = dialogue.throw(error)
-            else:
-                requests = dialogue.send(responses)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    finally:
-        dialogue.close()

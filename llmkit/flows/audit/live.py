@@ -17,9 +17,10 @@ from llmkit.flows.audit.probes import INJECTIONS, PADDING, changed
 from llmkit.flows.audit.sources import games_of
 from llmkit.flows.judging import Bench, Seat
 from llmkit.flows.loop import stopped_by_signals
+from llmkit.flows.relay import relayed
 from llmkit.hashing import digest
 from llmkit.protocols import Dialogue
-from llmkit.types import Failure, Judgment, Output, Sample, Score, Skipped, Transcript
+from llmkit.types import Failure, Judgment, Output, Request, Sample, Score, Skipped, Transcript
 
 _AGAIN = 1_000_000
 """Between the numbers of two askings: a judge that samples one question uses small numbers of its own."""
@@ -37,18 +38,10 @@ class Again:
 
     def judge(self, sample: Sample, output: Output) -> Dialogue[Judgment]:
         """Drive the judge's own dialogue with requests numbered anew."""
-        dialogue = self.judge_.judge(sample, output)
-        try:
-            requests = next(dialogue)
-            while True:
-                numbered = [dataclasses.replace(one, repeat=one.repeat + self.time * _AGAIN) for one in requests]
-                responses = yield numbered
-                requests = dialogue.send(responses)
-        except StopIteration as end:
-            judgment: Judgment = end.value
-            return judgment
-        finally:
-            dialogue.close()
+        return relayed(self.judge_.judge(sample, output), change=self._numbered)
+
+    def _numbered(self, requests: list[Request]) -> list[Request]:
+        return [dataclasses.replace(one, repeat=one.repeat + self.time * _AGAIN) for one in requests]
 
 
 def again(seat: Seat, time: int) -> Seat:
