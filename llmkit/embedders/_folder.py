@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from llmkit.errors import ConfigError, Problem
+from llmkit.sentence_model import POOLINGS, read_json, read_sentence_model
 
-_FLAGS = {
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_lasttoken": "lasttoken",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-}
-_KNOWN = ("Transformer", "Pooling", "Normalize", "Dense")
 _WITH_OFFSET = frozenset(["roberta", "xlm-roberta", "camembert", "longformer", "mpnet", "xlm-roberta-xl"])
 _QUERY = ("query",)
 _PASSAGE = ("document", "passage", "corpus")
@@ -67,52 +58,36 @@ def read_folder(path: Path) -> ModelFolder:
             what = f"has no {name}" if path.is_dir() else "is no folder"
             hint = "give the folder of a model as downloaded from a hub: config.json, tokenizer.json and its weights"
             raise ConfigError(problems=[Problem(f"{path} {what}", key="model", hint=hint)])
-    config = _json(path / "config.json") or {}
-    modules = _json(path / "modules.json") or [{"type": "Transformer", "path": ""}]
-    steps = [(str(one.get("type", "")).rpartition(".")[2], path / str(one.get("path", ""))) for one in modules]
-    if other := [kind for kind, _ in steps if kind not in _KNOWN]:
-        message = f"the model in {path} has a step that is not taken here: {', '.join(other)}"
-        raise ConfigError(problems=[Problem(message, key="model", hint="use the embedder sentence_transformers")])
-    own = next((_json(at / "sentence_bert_config.json") for kind, at in steps if kind == "Transformer"), None) or {}
-    pool = next((_json(at / "config.json") for kind, at in steps if kind == "Pooling"), None) or {}
-    modes = _modes(path, pool)
-    dense = tuple(at for kind, at in steps if kind == "Dense")
-    width = int(config.get("hidden_size") or config.get("d_model") or config.get("dim") or 0) * len(modes)
-    if dense:
-        width = int((_json(dense[-1] / "config.json") or {}).get("out_features", width))
+    config = read_json(path / "config.json") or {}
+    said = read_sentence_model(
+        path,
+        steps=("Transformer", "Pooling", "Normalize", "Dense"),
+        poolings=POOLINGS,
+        most=len(POOLINGS),
+        key="model",
+        hint="use the embedder sentence_transformers",
+    )
+    width = int(config.get("hidden_size") or config.get("d_model") or config.get("dim") or 0) * len(said.pooling)
+    if said.dense:
+        width = int((read_json(said.dense[-1] / "config.json") or {}).get("out_features", width))
     return ModelFolder(
         path=path,
         config=config,
-        pooling=modes,
-        prompt_counts=pool.get("include_prompt", True) is not False,
-        dense=dense,
+        pooling=said.pooling,
+        prompt_counts=said.prompt_counts,
+        dense=said.dense,
         dimensions=width,
-        limit=_limit(path, config, own.get("max_seq_length")),
-        lower=own.get("do_lower_case") is True,
-        prompts=_prompts(_json(path / "config_sentence_transformers.json") or {}),
+        limit=_limit(path, config, said.limit),
+        lower=said.lower,
+        prompts=_prompts(read_json(path / "config_sentence_transformers.json") or {}),
     )
-
-
-def _modes(path: Path, pool: Mapping[str, Any]) -> tuple[str, ...]:
-    named = pool.get("pooling_mode")
-    if named:
-        modes = (named,) if isinstance(named, str) else tuple(named)
-    else:
-        on = [key for key, value in pool.items() if key.startswith("pooling_mode_") and value is True]
-        modes = tuple(mode for flag, mode in _FLAGS.items() if flag in on)
-        if unknown := [key for key in on if key not in _FLAGS]:
-            modes = tuple(unknown)
-    if other := [mode for mode in modes if mode not in _FLAGS.values()]:
-        message = f"the model in {path} is pooled in a way that is not known here: {', '.join(other)}"
-        raise ConfigError(problems=[Problem(message, key="model", hint="use the embedder sentence_transformers")])
-    return modes or ("mean",)
 
 
 def _limit(path: Path, config: Mapping[str, Any], own: int | None) -> int:
     places = int(config.get("max_position_embeddings") or 512)
     if config.get("model_type") in _WITH_OFFSET:
         places -= 2
-    named = (_json(path / "tokenizer_config.json") or {}).get("model_max_length") or places
+    named = (read_json(path / "tokenizer_config.json") or {}).get("model_max_length") or places
     return min(int(own or min(named, places)), places if config.get("max_position_embeddings") else int(own or places))
 
 
@@ -123,7 +98,3 @@ def _prompts(config: Mapping[str, Any]) -> dict[str, str]:
         "query": next((str(found[name]) for name in _QUERY if found.get(name)), default),
         "passage": next((str(found[name]) for name in _PASSAGE if found.get(name)), default),
     }
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -128,7 +128,7 @@ class EmbeddingSimilarity(EmbeddingMetric):
 
         how = sentence_model(place(self.named, self.revision))
         source = Source(self.named, self.revision, None, self.precision, self.device)
-        embedded = EmbeddedTexts(source, pooled(how.pooling), self._disk)
+        embedded = EmbeddedTexts(source, pooled(how.pooling[0]), self._disk)
         return embedded.vectors(embedded.read(texts, how.limit))
 
 

@@ -61,20 +61,26 @@ def test_a_prefix_changes_the_vectors() -> None:
 
 def test_the_folder_says_how_it_is_pooled(tmp_path: Path) -> None:
     found = sentence_model(FOLDER)
-    assert (found.pooling, found.limit) == ("mean", GOLDEN["limit"])
-    assert sentence_model(tmp_path).pooling == "mean"
+    assert (found.pooling, found.limit) == (("mean",), GOLDEN["limit"])
+    assert sentence_model(tmp_path).pooling == ("mean",)
     modules = [{"type": "sentence_transformers.models.Transformer", "path": ""}]
     modules += [{"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"}]
     (tmp_path / "1_Pooling").mkdir()
     (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
     (tmp_path / "modules.json").write_text(json.dumps(modules))
-    assert sentence_model(tmp_path).pooling == "cls"
+    assert sentence_model(tmp_path).pooling == ("cls",)
     (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_weightedmean_tokens": True}))
-    with pytest.raises(ConfigError, match="pooled in a way that this metric does not know"):
+    with pytest.raises(ConfigError, match="pooled in a way that is not known here: weightedmean"):
+        sentence_model(tmp_path)
+    (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": "weightedmean"}))
+    with pytest.raises(ConfigError, match="pooled in a way that is not known here: weightedmean"):
+        sentence_model(tmp_path)
+    (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": ["mean", "cls"]}))
+    with pytest.raises(ConfigError, match="pooled in a way that is not known here: mean, cls"):
         sentence_model(tmp_path)
     modules += [{"type": "sentence_transformers.models.Dense", "path": "2_Dense"}]
     (tmp_path / "modules.json").write_text(json.dumps(modules))
-    with pytest.raises(ConfigError, match="has a step that this metric does not take: Dense"):
+    with pytest.raises(ConfigError, match="has a step that is not taken here: Dense"):
         sentence_model(tmp_path)
 
 
