@@ -149,11 +149,6 @@ def refuses() -> Judge:
     return lambda body: "I'm sorry, but I can't help with that."
 
 
-def speaks_html() -> Judge:
-    """A gateway's error page in the place of a verdict."""
-    return lambda body: "<html><body><h1>502 Bad Gateway</h1></body></html>"
-
-
 def sometimes(other: Judge, judge: Judge, share: float = 0.05) -> Judge:
     """Return a judge that is ``other`` for a share of the materials, whatever the order of requests."""
 

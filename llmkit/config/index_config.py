@@ -23,7 +23,6 @@ HOME = Path(".llmkit")
 """Where indexes lie that say nothing else, below the working directory."""
 
 Texts = Annotated[tuple[Text, ...], BeforeValidator(listed_text)]
-FOLDER_ONLY = ("include", "exclude", "follow_symlinks", "hidden", "encoding")
 
 
 class SourceConfig(Section):

@@ -50,5 +50,5 @@ def open_cache(path: Path | None) -> Iterator[ResponseCache | None]:
     if path is None:
         yield None
         return
-    with closing(ResponseCache(path)) as cache:
+    with ResponseCache(path) as cache:
         yield cache

@@ -80,10 +80,6 @@ def _unfilter(kind: int, line: bytearray, before: bytearray, size: int) -> None:
             line[i] = (line[i] + nearest) & 255
 
 
-def dark_share(pixels: set[bytes]) -> float:
-    return sum(sum(pixel) < 300 for pixel in pixels) / len(pixels)
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 768, 360])
 def test_the_page_is_shown_in_every_width_and_theme(

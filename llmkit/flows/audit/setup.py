@@ -10,7 +10,7 @@ from typing import Any
 from llmkit import registry
 from llmkit.config import AuditConfig, load_audit_config
 from llmkit.config.audit_config import Recorded
-from llmkit.datasets import Dataset, census, open_dataset
+from llmkit.datasets import Census, Dataset, census, open_dataset
 from llmkit.engine import PriceBook, Settings
 from llmkit.errors import ConfigError, DataError, Problem
 from llmkit.flows.audit.evidence import Row
@@ -88,15 +88,10 @@ def prepare_audit(config: AuditConfig | Path | str, overrides: Sequence[str] = (
     cfg = config if isinstance(config, AuditConfig) else load_audit_config(Path(config), overrides)
     registry.load_plugins(cfg.paths(cfg.plugins))
     problems: list[Problem] = []
-    seat = None if cfg.recorded is not None else seated_alone(cfg, problems)
-    if seat is not None and (seat.over_repeats or any(member.over_repeats for member in seat.members)):
-        message = (
-            f"'{seat.name}' judges several answers to one question together; an audit is of verdicts on one answer"
-        )
-        problems.append(Problem(message, key="judge"))
-    if seat is not None and seat.unprepared():
-        hint = "run an evaluation with this judge once; it writes them"
-        problems.append(Problem(f"'{seat.name}' has no steps yet", key="judge", hint=hint))
+    recorded = cfg.recorded
+    seat = None if recorded is not None else seated_alone(cfg, problems)
+    if seat is not None:
+        problems += _unfit(seat)
     try:
         prices = PriceBook.load(*cfg.paths(cfg.prices))
     except ConfigError as error:
@@ -107,18 +102,9 @@ def prepare_audit(config: AuditConfig | Path | str, overrides: Sequence[str] = (
         check_judges(cfg, [seat], "judge")
     labels = people(cfg.human, cfg.base)
     dataset = open_dataset(cfg.dataset.source, base=cfg.base)
-    counted = census(dataset, fields_needed=_needed(cfg))
-    if counted.problems:
-        raise DataError(counted.report(), counted.problems)
-    lacking = [
-        p for name in _needed(cfg) if (p := counted.lacking(name)) and counted.missing[name].count == counted.rows
-    ]
-    if seat is not None and not counted.has.get("output"):
-        hint = "an audit judges recorded answers: map them with dataset.fields: {output: ...}"
-        lacking.append(Problem("no row has an 'output'", file=counted.source, hint=hint))
-    if lacking:
-        raise DataError(problems=lacking)
-    recorded = cfg.recorded
+    counted = _counted(dataset, _needed(cfg), outputs=seat is not None)
+    model = seat.model.name if seat is not None and seat.model is not None else recorded and recorded.model
+    name = seat.name if seat is not None else f"field {recorded.field}" if recorded is not None else ""
     return AuditSetup(
         config=cfg,
         source=counted.source,
@@ -126,15 +112,43 @@ def prepare_audit(config: AuditConfig | Path | str, overrides: Sequence[str] = (
         rows=counted.rows,
         walk=_walk(cfg, dataset, recorded),
         people=labels,
-        judge_name=seat.name if seat is not None else f"field {recorded.field}" if recorded is not None else "",
+        judge_name=name,
         settings=engine_settings(cfg.engine),
         prices=prices,
         seat=seat,
         ids=[sample.id for sample in dataset if sample.output is not None] if seat is not None else (),
-        judge_model=seat.model.name
-        if seat is not None and seat.model is not None
-        else (recorded.model if recorded else "") or "",
+        judge_model=model or "",
     )
+
+
+def _unfit(seat: Seat) -> Iterator[Problem]:
+    """Yield why a judge cannot be audited as it is."""
+    if seat.over_repeats or any(member.over_repeats for member in seat.members):
+        message = (
+            f"'{seat.name}' judges several answers to one question together; an audit is of verdicts on one answer"
+        )
+        yield Problem(message, key="judge")
+    if seat.unprepared():
+        hint = "run an evaluation with this judge once; it writes them"
+        yield Problem(f"'{seat.name}' has no steps yet", key="judge", hint=hint)
+
+
+def _counted(dataset: Dataset, needed: Sequence[str], *, outputs: bool) -> Census:
+    """Return the census of the rows.
+
+    Raises:
+        DataError: bad rows; a field that is needed, or an output where a judge is run, is in no row.
+    """
+    found = census(dataset, fields_needed=needed)
+    if found.problems:
+        raise DataError(found.report(), found.problems)
+    lacking = [p for name in needed if (p := found.lacking(name)) and found.missing[name].count == found.rows]
+    if outputs and not found.has.get("output"):
+        hint = "an audit judges recorded answers: map them with dataset.fields: {output: ...}"
+        lacking.append(Problem("no row has an 'output'", file=found.source, hint=hint))
+    if lacking:
+        raise DataError(problems=lacking)
+    return found
 
 
 def prepare_run_audit(config: AuditConfig, run: Run, judge: str) -> AuditSetup:

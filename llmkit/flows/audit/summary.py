@@ -67,15 +67,7 @@ def summarise(setup: AuditSetup, evidence: Evidence, spent: Spent | None) -> dic
         own=_own_family(setup, evidence),
         best=_best(scale, bounds),
     )
-    missing = sum(verdict is None for verdict in judge)
-    off = {
-        side: dict(counts.most_common(10))
-        for side, counts in scale.off.items()
-        if counts and side in {"judge", "human"}
-    }
-    faults = evidence.faults.copy()
-    if off.get("judge"):
-        faults["the verdict is no label of the scale"] = sum(scale.off["judge"].values())
+    verdicts = _verdicts(evidence, scale, judge)
     summary: dict[str, Any] = {
         "schema": 1,
         "kind": "audit",
@@ -83,19 +75,10 @@ def summarise(setup: AuditSetup, evidence: Evidence, spent: Spent | None) -> dic
         "judge": setup.judge_name,
         "judge_model": setup.judge_model,
         "rows": len(evidence),
-        "verdicts": {"ok": len(evidence) - missing, "missing": missing, "reasons": reasons(faults)},
-        "coverage": (len(evidence) - missing) / len(evidence),
-        "human": {
-            "source": setup.people.source,
-            "annotators": len(setup.people.annotators),
-            "labelled": sum(label is not None for label in human),
-            "undecided": sum(
-                label is None and any(one is not None for one in row)
-                for label, row in zip(human, evidence.people, strict=True)
-            ),
-            "pairs": len(pairs.rows),
-        },
-        "scale": {"kind": scale.kind, "said": scale.said, "labels": scale.labels, "shared": scale.shared, "off": off},
+        "verdicts": verdicts,
+        "coverage": verdicts["ok"] / len(evidence),
+        "human": _human(setup, evidence, human, pairs),
+        "scale": _scale(scale),
         "agreement": agreed,
         "ceiling": human_ceiling(pairs, scale, ways, mine),
         "confusion": confusion(pairs, scale, ways),
@@ -118,6 +101,36 @@ def summarise(setup: AuditSetup, evidence: Evidence, spent: Spent | None) -> dic
     if spent is not None:
         summary["requests_per_1000"] = spent.requests / max(1, spent.verdicts) * _THOUSAND
     return summary
+
+
+def _verdicts(evidence: Evidence, scale: Scale, judge: Sequence[Any]) -> dict[str, Any]:
+    missing = sum(verdict is None for verdict in judge)
+    faults = evidence.faults.copy()
+    if off := scale.off.get("judge"):
+        faults["the verdict is no label of the scale"] = sum(off.values())
+    return {"ok": len(evidence) - missing, "missing": missing, "reasons": reasons(faults)}
+
+
+def _human(setup: AuditSetup, evidence: Evidence, human: Sequence[Any], pairs: Pairs) -> dict[str, Any]:
+    undecided = (
+        label is None and any(one is not None for one in row) for label, row in zip(human, evidence.people, strict=True)
+    )
+    return {
+        "source": setup.people.source,
+        "annotators": len(setup.people.annotators),
+        "labelled": sum(label is not None for label in human),
+        "undecided": sum(undecided),
+        "pairs": len(pairs.rows),
+    }
+
+
+def _scale(scale: Scale) -> dict[str, Any]:
+    off = {
+        side: dict(counts.most_common(10))
+        for side, counts in scale.off.items()
+        if counts and side in {"judge", "human"}
+    }
+    return {"kind": scale.kind, "said": scale.said, "labels": scale.labels, "shared": scale.shared, "off": off}
 
 
 def cost_of(spent: Spent | None) -> dict[str, Any] | None:
