@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from os import environ
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.fakeserver import Behaviour, FakeServer
 
 # A deadline would make a law fail on a busy machine. The same examples every time: a run that fails was broken by the
 # change, not by the draw; HYPOTHESIS_PROFILE=explore draws anew.
@@ -23,3 +26,17 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the real data of ../shared/data, which is not beside this checkout")
     return SHARED
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[FakeServer]:
+    """An OpenAI-compatible server on loopback, one for the tests of a file."""
+    with FakeServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: FakeServer) -> FakeServer:
+    """The same, as if it had just been started; it answers with what it is asked."""
+    running.reset(Behaviour())
+    return running

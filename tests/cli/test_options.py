@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,6 @@ import pytest
 
 from tests.cli.command import bench, finish, llmkit, read_rows, results, rows, served, start, write_rows
 from tests.fakeserver import Behaviour, FakeServer
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: FakeServer) -> FakeServer:
-    running.reset(Behaviour())
-    return running
 
 
 def sent(server: FakeServer) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,6 @@ import pytest
 from tests import fakejudges
 from tests.cli.command import llmkit, read_rows, served, write_rows
 from tests.fakeserver import Behaviour, FakeServer
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
 
 
 def write_audit(folder: Path, **config: Any) -> None:

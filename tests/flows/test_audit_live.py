@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,6 @@ from tests import fakejudges
 from tests.cli.command import llmkit, read_rows, served, start, until, write_rows
 from tests.fakeserver import Behaviour, FakeServer
 from tests.flows.test_audit import live_rows, write_audit
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as running:
-        yield running
 
 
 def audit_config(folder: Path, server: FakeServer, rows: list[dict[str, Any]], **keys: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,6 @@ from tests.fakeserver import FakeServer
 from tests.fakeserver._answers import embedding_of
 
 TEXTS = [f"text number {number}" for number in range(50)]
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as running:
-        yield running
 
 
 def made(server: FakeServer, **arguments: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,6 @@ from tests.cli.command import KEY, bench, llmkit, read_rows, served
 from tests.fakeserver import Behaviour, FakeServer
 
 QUICK: dict[str, Any] = {"engine": {"max_retries": 1, "max_concurrency": 8}}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: FakeServer) -> FakeServer:
-    running.reset(Behaviour())
-    return running
 
 
 def scores(run: Path) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,6 @@ def verdict(body: Mapping[str, Any]) -> str:
     if "Grade:" not in text:
         return text
     return "Right.\nGrade: 10" if text.count("question 0") >= 2 and "else" not in text else "Wrong.\nGrade: 1"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
 
 
 @pytest.fixture

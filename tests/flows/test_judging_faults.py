@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,6 @@ def verdict(body: Mapping[str, Any]) -> str:
     if "Write the steps" in text:
         return "1. Read.\n2. Rate."
     return "4" if "as one whole number" in text else "Weighed.\nGrade: 7"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import os
 import random
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,6 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 ROWS = 120
 SLOW = Behaviour(latency=0.02, jitter=0.03)
 WORDS = ["eval", "c.yaml", "--out", "run"]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
 
 
 @pytest.fixture

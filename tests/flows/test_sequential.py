@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -390,12 +390,6 @@ def test_a_scorer_that_leaves_its_range_is_told(make: Make, tmp_path: Path) -> N
     keys: dict[str, Any] = {"plugins": ["wild.py"], "metrics": ["wild"]}
     with pytest.raises(DataError, match="wild gave a score outside of its range, 0 to 1"):
         make("a", rows(40), gate={"sequential": True, "wild": {"min": 0.5}}, **keys)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as running:
-        yield running
 
 
 def asked(server: FakeServer) -> list[str]:

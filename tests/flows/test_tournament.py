@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,6 @@ from tests.cli.command import llmkit, read_rows, served, start, until, write_con
 from tests.fakeserver import Behaviour, FakeServer
 
 SYSTEMS = {"weak": 0.2, "middle": 0.5, "strong": 0.8}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -77,7 +77,8 @@ def make_index(
     for path, written in texts.items():
         title = (titles or {}).get(path, "")
         above = (headings or {}).get(path, ())
-        chunks, at = [], 0
+        chunks: list[StagedChunk] = []
+        at = 0
         for text in [written] if isinstance(written, str) else written:
             lead = "\n".join(part for part in (title, *above) if part)
             key = None if fingerprint is None else vector_key(fingerprint, embedded_text(lead, text, title_prefix=True))
