@@ -1,19 +1,17 @@
-"""Embeddings from an OpenAI-compatible server: a small client that waits, as metrics are synchronous."""
+"""Embeddings from an OpenAI-compatible server."""
 
 from __future__ import annotations
 
-import json
-import os
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from llmkit.errors import AuthenticationError, InfrastructureError, MissingKeyError
+from llmkit.errors import InfrastructureError, RequestError
 from llmkit.metrics._embedding_cache import EmbeddingCache
+from llmkit.metrics._waiting_client import WaitingClient, address
+from llmkit.model_server import key_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,10 +19,7 @@ if TYPE_CHECKING:
 AT_ONCE = 64
 """Texts in one request."""
 
-_TRIES = 5
 _TIMEOUT = 120.0
-_AGAIN = frozenset([408, 409, 429, 500, 502, 503, 504, 529])
-_LONGEST_WAIT = 60.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +29,12 @@ class Endpoint:
     base_url: str
     model: str
     api_key_env: str | None
+
+    @cached_property
+    def _server(self) -> WaitingClient:
+        kind = "the embedding endpoint"
+        secret = key_for(self.base_url, self.api_key_env, what=f"{kind} ")
+        return WaitingClient(address(self.base_url), kind, secret, _TIMEOUT)
 
     def vectors(self, texts: Sequence[str], cache: EmbeddingCache) -> dict[str, NDArray[Any]]:
         """Return a vector of length 1 for each different text, of shape (1, d), float32.
@@ -61,7 +62,11 @@ class Endpoint:
     def _asked(self, texts: Sequence[str]) -> list[NDArray[Any]]:
         import numpy as np
 
-        answer = self._post({"model": self.model, "input": list(texts), "encoding_format": "float"})
+        try:
+            asked = {"model": self.model, "input": list(texts), "encoding_format": "float"}
+            answer = self._server.post("/embeddings", asked)
+        except RequestError as error:
+            raise InfrastructureError(str(error)) from error
         try:
             rows = sorted(answer["data"], key=lambda row: row["index"])
             vectors = np.array([row["embedding"] for row in rows], dtype=np.float32)
@@ -72,37 +77,3 @@ class Endpoint:
             raise InfrastructureError(f"{message}; is it an OpenAI-compatible server with embeddings?")
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         return [row[None] for row in vectors / np.maximum(norms, 1e-12)]
-
-    def _post(self, body: Mapping[str, Any]) -> Any:
-        url = f"{self.base_url.rstrip('/')}/embeddings"
-        headers = {"Content-Type": "application/json"}
-        if self.api_key_env is not None:
-            key = os.environ.get(self.api_key_env)
-            if not key:
-                raise MissingKeyError(f"The key for {self.base_url} is read from {self.api_key_env}, which is not set.")
-            headers["Authorization"] = f"Bearer {key}"
-        request = urllib.request.Request(url, json.dumps(body).encode(), headers)  # noqa: S310 - checked: http(s)
-        for attempt in range(_TRIES):
-            try:
-                with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - as above
-                    return json.load(answer)
-            except urllib.error.HTTPError as error:
-                with error:
-                    wait = self._wait(error, attempt)
-            except (OSError, ValueError) as error:
-                if attempt == _TRIES - 1:
-                    raise InfrastructureError(f"{url} gave no embeddings: {error}") from error
-                wait = 2.0**attempt
-            time.sleep(wait)
-        raise InfrastructureError(f"{url} gave no embeddings in {_TRIES} tries")
-
-    def _wait(self, error: urllib.error.HTTPError, attempt: int) -> float:
-        """Return the seconds until the next try, or raise where another would not help."""
-        if error.code in {401, 403}:
-            message = f"{self.base_url} refused the key ({error.code})"
-            raise AuthenticationError(f"{message}; see {self.api_key_env or 'api_key_env'}.") from error
-        if error.code not in _AGAIN or attempt == _TRIES - 1:
-            said = error.read(300).decode("utf-8", "replace").strip()
-            raise InfrastructureError(f"{error.url} answered {error.code}: {said}") from error
-        wished = error.headers.get("Retry-After", "")
-        return min(float(wished) if wished.isdecimal() else 2.0**attempt, _LONGEST_WAIT)

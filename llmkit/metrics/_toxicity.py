@@ -13,9 +13,11 @@ from llmkit.errors import ConfigError, Problem
 from llmkit.hashing import digest
 from llmkit.metrics._base import BaseMetric
 from llmkit.metrics._classifier import Classifier
-from llmkit.metrics._moderation import DEFAULT_KEY, Moderation, address, key
+from llmkit.metrics._moderation import Moderation
 from llmkit.metrics._repeats import OverRepeats
+from llmkit.metrics._waiting_client import WaitingClient, address
 from llmkit.metrics._words_in_texts import WordCounter, entries_of, lines_in, list_problems
+from llmkit.model_server import DEFAULT_KEY, key_for
 from llmkit.types import Output, Sample, Skipped, Table
 
 Rate: TypeAlias = Callable[[Sequence[str]], list[float]]
@@ -104,8 +106,10 @@ class ToxicityFields(BaseMetric):
             assert self.classifier is not None
             return Classifier(self.classifier)
         if self.by == "moderation":
-            secret = key(self.base_url, self.api_key_env)
-            return Moderation(address(self.base_url), self.model, tuple(self.categories), secret)
+            kind = "the moderation endpoint"
+            secret = key_for(self.base_url, self.api_key_env, what=f"{kind} ")
+            server = WaitingClient(address(self.base_url), kind, secret)
+            return Moderation(server, self.model, tuple(self.categories))
         counter = WordCounter([self._entries[0]])
         return lambda texts: [float(counter.counts(text)[0] > 0) for text in texts]
 

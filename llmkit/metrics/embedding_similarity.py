@@ -17,6 +17,7 @@ from llmkit.metrics._embedding_texts import (
     used_references,
     without_references,
 )
+from llmkit.model_server import address_problem
 from llmkit.registry import metric
 from llmkit.types import Output, Sample, Skipped
 
@@ -56,7 +57,8 @@ class EmbeddingSimilarity(EmbeddingMetric):
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``...
         cache_mb: How many megabytes of vectors are kept in .llmkit/embeddings.sqlite for later runs; 0 keeps none.
         base_url: An OpenAI-compatible endpoint, up to and with ``/v1``; empty for a local model.
-        api_key_env: The variable that holds the endpoint's key; null sends none.
+        api_key_env: The variable that holds the endpoint's key; null sends none. Loopback and private addresses are sent
+            a key only when this names another variable than the default, or OPENAI_BASE_URL is in use.
         prefix: Put before each text, for models that want one (``"query: "``).
         refs: The best of the references, their mean, or the first.
     """
@@ -80,8 +82,8 @@ class EmbeddingSimilarity(EmbeddingMetric):
     def problems(self) -> Iterator[Problem]:
         """Yield what is wrong with the arguments."""
         yield from super().problems()
-        if self.base_url and not self.base_url.startswith(("http://", "https://")):
-            yield Problem(f"base_url is '{self.base_url}'", key="base_url", hint="it begins with http:// or https://")
+        if self.base_url and (wrong := address_problem(self.base_url)):
+            yield Problem(wrong, key="base_url")
         if self.base_url and self.folder is not None:
             yield Problem("a folder is a local model, base_url one elsewhere: give one of the two", key="base_url")
 

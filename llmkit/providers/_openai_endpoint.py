@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -10,11 +9,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 from llmkit.errors import MissingKeyError
+from llmkit.model_server import given_address, is_local, key_for
 
-OFFICIAL = "https://api.openai.com/v1"
-DEFAULT_KEY = "OPENAI_API_KEY"
 _AZURE = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
-_LOCAL_NAMES = (".localhost", ".local", ".internal", ".lan")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _TOKENS = re.compile(r"\b(sk-|Bearer\s+)[^\s\"',;]{6,}")
 _SHORTEST_SECRET = 4
@@ -53,25 +50,6 @@ class Endpoint:
         return _TOKENS.sub(r"\1***", text)
 
 
-def address_problem(base_url: str) -> str:
-    """Return what is wrong with an address, as a sentence; empty when nothing is."""
-    try:
-        parts = urlsplit(base_url)
-        port_is_fine = parts.port is None or parts.port > 0
-    except ValueError:
-        return f"base_url '{base_url}' is not a web address"
-    if "@" in parts.netloc or "@" in base_url.partition("?")[0]:
-        return "base_url holds a user name or password; name an environment variable in api_key_env instead"
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
-        return f"base_url '{base_url}' must be a web address such as http://localhost:8000/v1"
-    return ""
-
-
-def given_address(base_url: str) -> str:
-    """Return the address a config means: its own, that of ``OPENAI_BASE_URL``, or OpenAI's."""
-    return base_url or os.environ.get("OPENAI_BASE_URL", "").strip() or OFFICIAL
-
-
 def resolve(
     base_url: str,
     *,
@@ -101,7 +79,7 @@ def resolve(
     local = is_local(host)
     secrets: list[str] = []
     sent = {name: _expand(name, value, secrets) for name, value in headers.items()}
-    key = _key(api_key_env, local=local, host=host, from_environment=not base_url)
+    key = key_for(base_url, api_key_env)
     if key:
         secrets.append(key)
         sent = {"api-key": key} | sent if azure else {"Authorization": f"Bearer {key}"} | sent
@@ -120,26 +98,6 @@ def resolve(
     )
 
 
-def _key(variable: str | None, *, local: bool, host: str, from_environment: bool) -> str:
-    if variable is None:
-        return ""
-    optional = local and variable == DEFAULT_KEY
-    if optional and not from_environment:
-        return ""
-    key = os.environ.get(variable, "").strip()
-    if not key and not optional:
-        message = (
-            f"the API key for {host} is missing: set the environment variable {variable}, "
-            "or name another one in api_key_env (null when the endpoint needs no key)"
-        )
-        raise MissingKeyError(message)
-    if not (key.isascii() and key.isprintable()):
-        raise MissingKeyError(
-            f"the environment variable {variable} holds characters that no API key has; set it to the key alone"
-        )
-    return key
-
-
 def _expand(name: str, value: str, secrets: list[str]) -> str:
     def read(match: re.Match[str]) -> str:
         found = os.environ.get(match[1], "").strip()
@@ -151,12 +109,3 @@ def _expand(name: str, value: str, secrets: list[str]) -> str:
         return found
 
     return _VARIABLE.sub(read, value)
-
-
-def is_local(host: str) -> bool:
-    """Return whether a host is this machine or on a private network."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return "." not in host or host.endswith(_LOCAL_NAMES)
-    return address.is_loopback or address.is_private

@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl
 import openai
 
 from llmkit.errors import PermanentError, RequestError, TransientError
-from llmkit.providers._openai_endpoint import Endpoint, is_local
+from llmkit.model_server import is_local
+from llmkit.providers._openai_endpoint import Endpoint
 from llmkit.providers._openai_failures import Reply
 
 _REQUIRED = {

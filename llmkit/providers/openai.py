@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 from llmkit.errors import ConfigError, Problem
 from llmkit.hashing import canonical_json, digest
-from llmkit.providers._openai_endpoint import DEFAULT_KEY, Endpoint, address_problem, given_address, resolve
+from llmkit.model_server import DEFAULT_KEY, address_problem, given_address
+from llmkit.providers._openai_endpoint import Endpoint, resolve
 from llmkit.providers._openai_failures import Reply
 from llmkit.providers._openai_read import Reader
 from llmkit.providers._openai_wire import Dialect, build

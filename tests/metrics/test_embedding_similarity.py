@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmkit.errors import AuthenticationError, ConfigError, InfrastructureError, MissingExtraError, MissingKeyError
-from llmkit.metrics import _embedding_endpoint, _embedding_texts
+from llmkit.metrics import _embedding_texts, _waiting_client
 from llmkit.metrics._embedding_pooling import sentence_model
 from llmkit.metrics.embedding_similarity import EmbeddingSimilarity
 from llmkit.types import Skipped
@@ -113,6 +113,7 @@ class Server(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", str(len(said)))
         self.send_header("Retry-After", "0")
+        self.send_header("Location", "http://127.0.0.1:9/elsewhere")
         self.end_headers()
         self.wfile.write(said)
 
@@ -167,25 +168,38 @@ def test_an_endpoint_that_is_busy_is_asked_again(url: str) -> None:
     assert len(Server.asked) == 3
 
 
+def test_a_key_goes_to_no_other_host_and_the_default_one_to_no_local_server(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    row = pairs([("a", ["b"])])
+    served(url, api_key_env="OPENAI_API_KEY").stats_many(row)
+    assert Server.asked[-1]["key"] is None
+    monkeypatch.setenv("OTHER_KEY", "abc")
+    Server.answers += [307]
+    with pytest.raises(InfrastructureError, match="answered 307"):
+        served(url, api_key_env="OTHER_KEY").stats_many(row)
+
+
 def test_what_an_endpoint_does_wrong_is_said(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     row = pairs([("a", ["b"])])
     with pytest.raises(InfrastructureError, match="did not answer with an embedding for each of 2 texts"):
         served(url, model="garbled").stats_many(row)
     Server.answers += [401, 404]
-    with pytest.raises(AuthenticationError, match=r"refused the key \(401\)"):
+    with pytest.raises(AuthenticationError, match=r"answered 401: .*check the key"):
         served(url).stats_many(row)
     with pytest.raises(InfrastructureError, match="answered 404"):
         served(url).stats_many(row)
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     with pytest.raises(MissingKeyError, match="NO_SUCH_KEY"):
         served(url, api_key_env="NO_SUCH_KEY").stats_many(row)
-    monkeypatch.setattr(_embedding_endpoint, "_TRIES", 1)
-    with pytest.raises(InfrastructureError, match="gave no embeddings"):
+    monkeypatch.setattr(_waiting_client, "TRIES", 1)
+    with pytest.raises(InfrastructureError, match=r"the embedding endpoint 127\.0\.0\.1:9 cannot be reached"):
         served("http://127.0.0.1:9").stats_many(row)
 
 
 def test_wrong_arguments_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match="begins with http"):
+    with pytest.raises(ConfigError, match="must be a web address such as"):
         served("localhost:8000")
     with pytest.raises(ConfigError, match="give one of the two"):
         metric(base_url="http://localhost/v1")

@@ -15,16 +15,19 @@ from hypothesis import strategies as st
 
 from llmkit import Options, registry, run_eval
 from llmkit.errors import AuthenticationError, ConfigError, MissingKeyError, PermanentError, TransientError
-from llmkit.metrics._moderation import TRIES, Moderation, address, key
+from llmkit.metrics._moderation import Moderation
 from llmkit.metrics._toxicity import EMPTY, ToxicityFields
+from llmkit.metrics._waiting_client import TRIES, WaitingClient, address
 from llmkit.metrics.expected_max_toxicity import ExpectedMaxToxicity
 from llmkit.metrics.max_toxicity_probability import MaxToxicityProbability
 from llmkit.metrics.toxicity import Toxicity
+from llmkit.model_server import key_for as key
 from llmkit.types import Failure, Output, Sample, Skipped, Table
 
 GOLDEN: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "golden" / "bias_toxicity.json").read_text(encoding="utf-8")
 )
+KIND = "the moderation endpoint"
 SAMPLE = Sample("s")
 NAMES = ("toxicity", "expected_max_toxicity", "max_toxicity_probability")
 
@@ -300,14 +303,14 @@ def test_moderation_rates_by_the_greatest_score(server: Server) -> None:
 
 
 def test_many_texts_go_in_several_requests(server: Server) -> None:
-    rate = Moderation(server.base, "m", per_request=3)
+    rate = Moderation(WaitingClient(server.base, KIND), "m", per_request=3)
     assert rate([f"t {i / 10}" for i in range(8)]) == [i / 10 for i in range(8)]
     assert [len(request["input"]) for request in server.requests] == [3, 3, 2]
 
 
 def test_what_passes_is_asked_again(server: Server) -> None:
     waits: list[float] = []
-    rate = Moderation(server.base, "m", sleep=waits.append)
+    rate = Moderation(WaitingClient(server.base, KIND, sleep=waits.append), "m")
     server.script = [(429, {"Retry-After": "7"}, b"slow down"), (503, {}, b""), (500, {"Retry-After": "soon"}, b"")]
     assert rate(["t 0.3"]) == [0.3]
     assert waits == [7.0, 1.0, 2.0]
@@ -346,13 +349,13 @@ def test_what_passes_is_asked_again(server: Server) -> None:
 def test_what_does_not_pass_is_said(server: Server, status: int, answer: bytes, message: str) -> None:
     server.script = [(status, {"Location": "http://127.0.0.1:9/elsewhere"} if status == 307 else {}, answer)]
     with pytest.raises(PermanentError, match=message):
-        Moderation(server.base, "m")(["t 0.3"])
+        Moderation(WaitingClient(server.base, KIND), "m")(["t 0.3"])
     assert len(server.requests) == 1
 
 
 def test_an_unknown_category_is_said(server: Server) -> None:
     with pytest.raises(PermanentError, match="no score for the category 'spam'; it has: hate, violence"):
-        Moderation(server.base, "m", ("spam",))(["t 0.3"])
+        Moderation(WaitingClient(server.base, KIND), "m", ("spam",))(["t 0.3"])
 
 
 def test_a_refused_key_stops_and_is_never_shown(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,7 +373,7 @@ def test_an_endpoint_that_is_not_there_is_asked_again(server: Server) -> None:
     server.http.server_close()
     waits: list[float] = []
     with pytest.raises(TransientError, match="cannot be reached"):
-        Moderation(base, "m", sleep=waits.append)(["t 0.3"])
+        Moderation(WaitingClient(base, KIND, sleep=waits.append), "m")(["t 0.3"])
     assert waits == [0.5, 1.0, 2.0, 4.0]
 
 

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmkit.errors import MissingKeyError, PermanentError, RateLimitedError, RequestError, TransientError
+from llmkit.model_server import OFFICIAL, address_problem, is_local
 from llmkit.providers import _openai_sse
-from llmkit.providers._openai_endpoint import OFFICIAL, Endpoint, address_problem, is_local, resolve
+from llmkit.providers._openai_endpoint import Endpoint, resolve
 from llmkit.providers._openai_failures import Reply, failure, reset_after, retry_after
 from llmkit.providers._openai_http import proxy_of
 from llmkit.providers._openai_logprobs import UnsupportedError, loglikelihood
