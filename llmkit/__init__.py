@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from llmkit._version import __version__
 
 if TYPE_CHECKING:
+    from llmkit.flows.audit.story import run_audit
     from llmkit.flows.compare import compare_runs
     from llmkit.flows.eval import run_eval
     from llmkit.flows.options import Options
@@ -43,6 +44,7 @@ _HOMES = {
     "judge": "llmkit.registry",
     "metric": "llmkit.registry",
     "provider": "llmkit.registry",
+    "run_audit": "llmkit.flows.audit.story",
     "run_eval": "llmkit.flows.eval",
     "score": "llmkit.flows.score",
 }
@@ -65,6 +67,7 @@ __all__ = [
     "judge",
     "metric",
     "provider",
+    "run_audit",
     "run_eval",
     "score",
 ]

@@ -57,8 +57,8 @@ class EmbeddingSimilarity(EmbeddingMetric):
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``...
         cache_mb: How many megabytes of vectors are kept in .llmkit/embeddings.sqlite for later runs; 0 keeps none.
         base_url: An OpenAI-compatible endpoint, up to and with ``/v1``; empty for a local model.
-        api_key_env: The variable that holds the endpoint's key; null sends none. Loopback and private addresses are sent
-            a key only when this names another variable than the default, or OPENAI_BASE_URL is in use.
+        api_key_env: The variable that holds the endpoint's key; null sends none. Loopback and private addresses are
+            sent a key only when this names another variable than the default, or OPENAI_BASE_URL is in use.
         prefix: Put before each text, for models that want one (``"query: "``).
         refs: The best of the references, their mean, or the first.
     """

@@ -13,6 +13,7 @@ import random
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import fasttext
 
@@ -26,7 +27,7 @@ WORDS = [
     "30", ".", "e\u0301",
 ]  # fmt: skip
 COMMON = {"dim": 6, "epoch": 3, "minCount": 1, "thread": 1, "verbose": 0, "bucket": 60}
-MODELS = {
+MODELS: dict[str, dict[str, Any]] = {
     "skipgram": {"model": "skipgram", "minn": 2, "maxn": 4},
     "letters": {"model": "cbow", "minn": 1, "maxn": 3},
     "words": {"model": "skipgram", "minn": 0, "maxn": 0},
