@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Literal, TypeVar
 
 import pytest
@@ -33,6 +33,12 @@ SECRET = "sk-this-is-the-secret-0123456789"
 def transport(request: pytest.FixtureRequest) -> Literal["lean", "sdk"]:
     kind: Literal["lean", "sdk"] = request.param
     return kind
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with FakeServer() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)
