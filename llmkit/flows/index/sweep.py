@@ -32,6 +32,7 @@ TRIALS: Final[Sequence[Trial]] = (
     ("faiss(kind='hnsw_sq8')", {"effort": (32, 96, 256)}),
     ("faiss(kind='lsh')", {"refine": (4, 16)}),
     ("usearch", {"effort": (32, 96, 256)}),
+    ("hnswlib", {"effort": (32, 96, 256)}),
     ("scann", {"probes": (8, 32, 128)}),
 )
 """What is tried: a back-end, built once, and the settings that it is searched with."""
