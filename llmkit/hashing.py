@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llmkit.types import Request
+if TYPE_CHECKING:
+    from llmkit.types import Request
+
 
 _MASK = (1 << 128) - 1
 

@@ -6,11 +6,12 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmkit.document import Document
-from llmkit.protocols import Tokenizer
-from llmkit.text.sentences import sentence_spans
+
+if TYPE_CHECKING:
+    from llmkit.protocols import Tokenizer
 
 Span = tuple[int, int]
 _JOINERS = frozenset("\u200d\ufe0e\ufe0f")
@@ -69,6 +70,8 @@ class Cuts:
 
     def sentences(self, start: int, end: int) -> Iterator[Span]:
         """Yield the sentences of text[start:end]."""
+        from llmkit.text.sentences import sentence_spans  # its rules are compiled where something is cut
+
         for first, last in sentence_spans(self.text[start:end]):
             yield start + first, start + last
 

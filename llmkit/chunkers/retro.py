@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from llmkit.chunkers import chunker
 from llmkit.chunkers._cuts import Cuts, body
 from llmkit.chunkers._cutting import chunks
 from llmkit.chunkers.fixed import windows
 from llmkit.document import Chunk, Document
-from llmkit.protocols import Tokenizer
+
+if TYPE_CHECKING:
+    from llmkit.protocols import Tokenizer
 
 
 @chunker("retro")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from llmkit.chunkers import chunker
 from llmkit.chunkers._cuts import Cuts, Span, body
 from llmkit.chunkers._cutting import chunks
 from llmkit.document import Chunk, Document
-from llmkit.protocols import Tokenizer
+
+if TYPE_CHECKING:
+    from llmkit.protocols import Tokenizer
 
 
 @chunker("sentences")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from llmkit.chunkers import chunker
 from llmkit.chunkers._cuts import Cuts, Span
 from llmkit.chunkers._cutting import chunks
 from llmkit.document import Block, Chunk, Document
-from llmkit.protocols import Tokenizer
+
+if TYPE_CHECKING:
+    from llmkit.protocols import Tokenizer
 
 
 @chunker("structural")

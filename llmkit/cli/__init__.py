@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 EXIT_INTERRUPTED = 130
-_NEW_OBJECTS, _YOUNG, _OLD = 50_000, 20, 100
+_NEW_OBJECTS, _YOUNG, _OLD = 200_000, 20, 100
 """How seldom this process looks for garbage: nearly all that imports make stays, and rows leave no circles behind."""
 
 
@@ -46,10 +46,11 @@ def main() -> None:
 def _run() -> int:
     import typer
 
-    from llmkit.cli._app import app
+    from llmkit.cli._app import app, called
 
     try:
-        result = app(standalone_mode=False)
+        with called(sys.argv[1:]):
+            result = app(standalone_mode=False)
     except typer.Abort:  # Typer makes this of a Ctrl-C that comes before the command's own care for it
         raise KeyboardInterrupt from None
     except SystemExit as stop:

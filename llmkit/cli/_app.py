@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Annotated
 
 import typer
@@ -76,6 +78,28 @@ def _help(ctx: typer.Context, wanted: bool) -> None:
     if wanted:
         typer.echo(ctx.get_help())
         raise typer.Exit
+
+
+@contextmanager
+def called(words: Sequence[str], table: typer.Typer = app) -> Iterator[None]:
+    """Leave only the command that these words call, for Typer prepares every option of every command at each start.
+
+    Whatever calls none by its name (options, a misspelling, nothing) leaves all of them.
+    """
+    name = next(iter(words), "")
+    commands = [info for info in table.registered_commands if info.name == name]
+    groups = [info for info in table.registered_groups if info.name == name]
+    if "_LLMKIT_COMPLETE" in os.environ or not (commands or groups):
+        yield
+        return
+    every = table.registered_commands, table.registered_groups
+    table.registered_commands, table.registered_groups = commands, groups
+    try:
+        below = groups[0].typer_instance if groups else None
+        with nullcontext() if below is None else called(words[1:], below):
+            yield
+    finally:
+        table.registered_commands, table.registered_groups = every
 
 
 @app.callback()

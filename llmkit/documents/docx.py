@@ -16,7 +16,6 @@ from xml.parsers import expat
 from llmkit.document import Block, BlockKind
 from llmkit.documents.parsed import FormatError, Parsed
 
-VERSION = 1
 MOST = 200 * 1024 * 1024
 """Bytes that one part of a file may unpack to."""
 

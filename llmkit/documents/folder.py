@@ -51,7 +51,7 @@ class FolderSource:
     def fingerprint(self) -> str:
         """Loaders' versions and what changes a document's text or metadata; not which files are meant."""
         said = self.metadata
-        return digest([loaders.versions(), self.encoding, list(said.origins), said.path, dict(said.fields)])
+        return digest([dict(loaders.VERSIONS), self.encoding, list(said.origins), said.path, dict(said.fields)])
 
     def scan(self) -> Iterator[Found]:
         """Yield the files, by folder and name; one look at each, no file is opened."""

@@ -13,8 +13,6 @@ from typing import Any
 from llmkit.document import Block, BlockKind
 from llmkit.documents.parsed import Parsed
 
-VERSION = 1
-
 _DROPPED = frozenset("script style noscript template nav svg iframe object select button".split())  # noqa: SIM905  # a word list reads better so
 _LEFT_OUT = frozenset({"footer", "aside"})
 """Left out outside of ``main`` and ``article`` only: in there they are the text's own."""

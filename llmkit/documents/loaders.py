@@ -27,6 +27,9 @@ SUFFIXES: Mapping[str, str] = {
 }
 """A file's ending -> the module that reads it. A file with another that a pattern asks for is plain."""
 
+VERSIONS: Mapping[str, int] = {"docx": 1, "html": 1, "markdown": 1, "pdf": 1, "plain": 1, "rst": 1}
+"""Raised with every change to what a loader makes of a file: then all documents are read again."""
+
 BINARY = frozenset({"pdf", "docx"})
 MARKUPS = ("plain", "markdown", "rst", "html")
 """What the texts of a table may be."""
@@ -35,11 +38,6 @@ MARKUPS = ("plain", "markdown", "rst", "html")
 def loader_of(path: str) -> str:
     """Return the loader for a path."""
     return SUFFIXES.get(PurePosixPath(path).suffix.lower(), "plain")
-
-
-def versions() -> dict[str, int]:
-    """Return every loader's version: a new one reads all documents again."""
-    return {name: int(_module(name).VERSION) for name in sorted(set(SUFFIXES.values()))}
 
 
 def _module(name: str) -> ModuleType:

@@ -13,8 +13,6 @@ from llmkit.documents.parsed import Parsed, without_gaps
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
-VERSION = 1
-
 _KINDS: dict[str, BlockKind] = {
     "heading_open": "heading",
     "bullet_list_open": "list",

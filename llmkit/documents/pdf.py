@@ -9,8 +9,6 @@ from llmkit.document import Block
 from llmkit.documents.parsed import FormatError, Parsed, paragraphs
 from llmkit.errors import MissingExtraError
 
-VERSION = 1
-
 _HYPHEN = re.compile("(?:\ufffe|\x02)(?:\r?\n)?")
 _ENDS = re.compile(r"[ \t]*\r?\n")
 

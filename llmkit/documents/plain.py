@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from llmkit.documents.parsed import Parsed, paragraphs
 
-VERSION = 1
-
 
 def parse(text: str) -> Parsed:
     """Return the text as it is, in paragraphs."""

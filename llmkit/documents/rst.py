@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from llmkit.document import Block, BlockKind
 from llmkit.documents.parsed import Parsed
 
-VERSION = 1
-
 _LINES = re.compile(r"[^\r\n]*(?:\r\n?|\n|\Z)")
 _ADORNED = re.compile(r"([!-/:-@\[-`{-~])\1*\s*")
 _CODE = re.compile(

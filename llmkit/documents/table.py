@@ -45,7 +45,7 @@ class TableSource:
         """Loaders' versions and the choice of columns."""
         said = self.metadata
         columns = [self.id, self.text, self.title, self.columns, self.markup]
-        return digest([loaders.versions(), columns, list(said.origins), said.path, dict(said.fields)])
+        return digest([dict(loaders.VERSIONS), columns, list(said.origins), said.path, dict(said.fields)])
 
     def scan(self) -> Iterator[Found]:
         """Yield the rows. All of the table is read: only its content tells what changed."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _CJK = "\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_PIECE = re.compile(f"[^\\W\\d_{_CJK}]{{1,9}}|\\d{{1,3}}|[^\\s]")
+_PIECE = f"[^\\W\\d_{_CJK}]{{1,9}}|\\d{{1,3}}|[^\\s]"
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Words:
         """Return for each text an int64 array of shape (tokens, 2): where each token starts and ends, in characters."""
         import numpy as np
 
+        piece_of = re.compile(_PIECE)
         return [
-            np.array([piece.span() for piece in _PIECE.finditer(text)], dtype=np.int64).reshape(-1, 2) for text in texts
+            np.array([piece.span() for piece in piece_of.finditer(text)], dtype=np.int64).reshape(-1, 2)
+            for text in texts
         ]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from llmkit.documents import LoadError, docx, html, markdown, open_source, pdf, plain, rst
 from llmkit.documents.decoding import DecodingError, decode
 from llmkit.documents.front_matter import split
-from llmkit.documents.loaders import parse_bytes, versions
+from llmkit.documents.loaders import SUFFIXES, VERSIONS, parse_bytes
 from llmkit.documents.parsed import FormatError, Parsed
 from tests.documents import making
 
@@ -288,7 +288,7 @@ def test_docx_files_that_cannot_be_read(data: bytes, said: str) -> None:
 
 @given(st.binary(max_size=200))
 def test_bytes_of_any_kind_are_read_or_refused_in_a_sentence(data: bytes) -> None:
-    for loader in versions():
+    for loader in VERSIONS:
         if loader == "pdf":
             continue
         with contextlib.suppress(FormatError, DecodingError):
@@ -335,4 +335,5 @@ def test_an_encoding_of_the_config_is_for_what_is_not_utf_8() -> None:
 
 def test_every_loader_has_a_version() -> None:
     folder = Path(markdown.__file__).parent
-    assert set(versions()) <= {path.stem for path in folder.glob("*.py")}
+    assert VERSIONS.keys() <= {path.stem for path in folder.glob("*.py")}
+    assert VERSIONS.keys() == set(SUFFIXES.values())

@@ -12,13 +12,14 @@ from llmkit.flows.index.options import BuildOptions, Step
 from llmkit.hashing import digest
 from llmkit.retrieval.failures import writing
 from llmkit.retrieval.gc import collect
-from llmkit.retrieval.index import Index
 from llmkit.retrieval.records import IndexMeta
 from llmkit.retrieval.store import IndexStore
 
 if TYPE_CHECKING:
     from numpy import float32, int64
     from numpy.typing import NDArray
+
+    from llmkit.retrieval.index import Index
 
 EXACT_BELOW: Final = 200_000
 """Vectors below which `auto` searches exactly: milliseconds, and nothing to go wrong."""
@@ -48,6 +49,8 @@ def derive(store: IndexStore, vector: Any, options: BuildOptions | None = None) 
         return
     if options is not None:
         options.tell(Step("deriving", 0, 0))
+    from llmkit.retrieval.index import Index
+
     with Index.open(store.folder) as index:
         _make(wanted, index, store.folder / name)
     with store.transaction() as sql:
@@ -96,6 +99,8 @@ def collect_dead(folder: Path) -> int:
         UsageError: there is no index in the folder, or it was never built to its end.
         ConfigError: its approximate index is a plug-in's, and that is not there; nothing was dropped.
     """
+    from llmkit.retrieval.index import Index
+
     with Index.open(folder) as index:
         meta = index.meta
     vector = meta.config.get("vector", "auto")

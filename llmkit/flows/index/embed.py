@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from llmkit.flows.index.options import BuildOptions, Step
-from llmkit.protocols import Embedder
 from llmkit.retrieval.store import IndexStore
+
+if TYPE_CHECKING:
+    from llmkit.protocols import Embedder
 
 PIECE_SECONDS: Final = 1.5
 """How long a piece should take to embed: what a kill loses."""

@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llmkit.document import Document
 from llmkit.errors import InfrastructureError, LlmkitError
 from llmkit.flows.index.parts import Parts, Source
-from llmkit.protocols import Chunker, Tokenizer
 from llmkit.retrieval.staged import StagedChunk, StagedDocument, embedded_text, vector_key
+
+if TYPE_CHECKING:
+    from llmkit.protocols import Chunker, Tokenizer
 
 _WORTH_SECONDS: Final = 4.0
 """Work from which other processes are started; starting them takes about one."""

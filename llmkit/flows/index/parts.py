@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from llmkit.document import Document
 from llmkit.hashing import digest
-from llmkit.protocols import Chunker, Embedder, Tokenizer
+
+if TYPE_CHECKING:
+    from llmkit.protocols import Chunker, Embedder, Tokenizer
 
 
 class Found(Protocol):
