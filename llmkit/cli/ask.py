@@ -12,8 +12,7 @@ from llmkit.cli._formats import Format
 from llmkit.cli.search import Mode, hit_row, index_row, print_hit
 
 if TYPE_CHECKING:
-    from llmkit.flows.answer import Answer
-    from llmkit.flows.opening import Opened
+    from llmkit.flows.answer import Answer, Answerer
 
 _NEAREST = 3
 
@@ -36,9 +35,14 @@ def ask_command(
         Mode | None, typer.Option(help="Which legs search; without it, as the index's config says.")
     ] = None,
     confidence: Annotated[
-        float,
-        typer.Option("--min-confidence", min=0.0, max=1.0, help="Below this, say that it is not in these documents."),
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            "--min-confidence",
+            min=0.0,
+            max=1.0,
+            help="Below this, say that it is not in these documents; without, as calibrated, or 0.5.",
+        ),
+    ] = None,
     override: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", envvar="LLMKIT_ASK_SET", help="Replace a key of 'retrieve'."),
@@ -59,25 +63,29 @@ def ask_command(
     settings |= {key: value for key, value in chosen if value is not None}
     asked = asked_model(target, Path(), "--target")
     with open_to_search(index, settings) as opened:
-        answer = Answerer(opened, asked, confidence).ask(query, cache=CACHE_PATH if cache else None)
+        answerer = Answerer(opened, asked, confidence)
+        answer = answerer.ask(query, cache=CACHE_PATH if cache else None)
         for note in answer.notes:
             say(f"note: {note}")
         if output_format is Format.json:
-            _print_json(opened, answer)
+            _print_json(answerer, answer)
         else:
-            _print_text(opened, answer)
+            _print_text(answerer, answer)
     return 0
 
 
-def _print_json(opened: Opened, answer: Answer) -> None:
+def _print_json(answerer: Answerer, answer: Answer) -> None:
     import json
 
+    opened, known = answerer.opened, answerer.calibrated
     row = {
         "question": answer.query,
         "answer": None if answer.abstained else answer.text,
         "abstained": answer.abstained,
         "reason": answer.reason,
         "confidence": round(answer.confidence, 4),
+        "threshold": round(answer.threshold, 4),
+        "calibration": None if known is None else {name: value for name, value in known.items() if name != "curve"},
         "citations": [{"number": number, **hit_row(hit, answer.query, number)} for number, hit in answer.sources],
         "marks": [
             {"start": mark.start, "end": mark.end, "numbers": list(mark.numbers)} for mark in answer.cited.citations
@@ -94,7 +102,7 @@ def _print_json(opened: Opened, answer: Answer) -> None:
     sys.stdout.write(json.dumps(row, ensure_ascii=False, indent=2) + "\n")
 
 
-def _print_text(opened: Opened, answer: Answer) -> None:
+def _print_text(answerer: Answerer, answer: Answer) -> None:
     from rich.text import Text
 
     from llmkit.cli._talk import stdout_console
@@ -112,14 +120,20 @@ def _print_text(opened: Opened, answer: Answer) -> None:
         console.print()
         print_hit(console, hit, answer.query, number, whole=False)
     console.print()
-    console.print(Text(made_of(opened, answer), style="dim"))
+    console.print(Text(made_of(answerer, answer), style="dim"))
 
 
-def made_of(opened: Opened, answer: Answer) -> str:
+def made_of(answerer: Answerer, answer: Answer) -> str:
     """Return what the answer was made of and when: index, generation, documents and their dates, confidence."""
-    meta = opened.index.meta
+    meta, known = answerer.opened.index.meta, answerer.calibrated
     dates = f", dated {meta.oldest} to {meta.newest}" if meta.oldest and meta.newest else ""
+    about = "uncalibrated for this index"
+    if known is not None:
+        false = known["false"]
+        about = f"calibrated on {false['n'] + known['coverage']['n']:,} questions"
+        if answerer.least is None and false["value"] is not None:
+            about += f": of those without an answer {false['value']:.1%} are answered"
     return (
         f"From the index {meta.name}, generation {meta.generation}, built {meta.built} of {meta.documents:,} "
-        f"documents{dates}. Confidence {answer.confidence:.2f}."
+        f"documents{dates}. Confidence {answer.confidence:.2f}, answered from {answer.threshold:.2f} on ({about})."
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmkit.cli._formats import Format
+from llmkit.cli._index_calibrate import calibrate_command
 from llmkit.cli._index_eval import eval_command
 from llmkit.cli._index_tune import tune_command
 
@@ -59,6 +60,7 @@ def _root(
 
 index_app.command("eval")(eval_command)
 index_app.command("tune")(tune_command)
+index_app.command("calibrate")(calibrate_command)
 
 
 @index_app.command("build")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from llmkit.flows.search import Found, Hit
 from llmkit.prompts.fence import fenced
 from llmkit.protocols import Dialogue
 from llmkit.retrieval.citations import CitationQuality, Cited, citation_quality, quoted, resolve_citations
-from llmkit.retrieval.confidence import Calibration, coverage, telling_words
+from llmkit.retrieval.confidence import Recalibration, coverage, telling_words, usual_calibration
+from llmkit.retrieval.index import Index
 from llmkit.types import Message, Request, Response
 
 GENERATE = "generate"
@@ -42,6 +43,7 @@ class Answer:
         abstained: Whether there is no answer.
         reason: Why not; empty where there is one.
         confidence: The probability that the passages hold the answer, as the search judges it.
+        threshold: From what confidence on there is an answer.
         found: What was found.
         cited: The answer with its citations.
         quality: How it cites.
@@ -57,6 +59,7 @@ class Answer:
     cited: Cited
     quality: CitationQuality
     notes: Sequence[str] = ()
+    threshold: float = CONFIDENCE
 
     @property
     def sources(self) -> list[tuple[int, Hit]]:
@@ -71,14 +74,46 @@ class Answerer:
     Attributes:
         opened: The index.
         target: Who is asked.
-        threshold: Least confidence at which anyone is asked.
-        calibration: From coverage to confidence.
+        least: Least confidence at which anyone is asked; None for that of the index's calibration, without one
+            `CONFIDENCE`.
     """
 
     opened: Opened
     target: Asked
-    threshold: float = CONFIDENCE
-    calibration: Calibration = field(default_factory=Calibration)
+    least: float | None = None
+
+    @property
+    def calibrated(self) -> Mapping[str, Any] | None:
+        """The index's calibration; None where there is none, or it was made for vectors of another embedder."""
+        meta = self.opened.index.meta
+        found = meta.calibrated
+        return found if found is not None and found["embed_fingerprint"] == meta.embed_fingerprint else None
+
+    @property
+    def threshold(self) -> float:
+        """The confidence from which on anyone is asked."""
+        if self.least is not None:
+            return self.least
+        return CONFIDENCE if self.calibrated is None else float(self.calibrated["threshold"])
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why the calibration may not hold for this search, a sentence each."""
+        meta, found = self.opened.index.meta, self.opened.index.meta.calibrated
+        again = "run 'llmkit index calibrate' again"
+        if found is None:
+            return []
+        if self.calibrated is None:
+            return [f"the index was calibrated for another embedder: its confidence is uncalibrated; {again}"]
+        doubts = []
+        if found["generation"] != meta.generation:
+            then = f"generation {found['generation']}, {found['chunks']:,} chunks"
+            now = f"generation {meta.generation}, {meta.chunks:,}"
+            doubts.append(f"the index has changed since its confidence was calibrated ({then}; now {now}); {again}")
+        if (found["way"], found["k"]) != (self.opened.way, self.opened.searcher.settings.k):
+            settings = f"mode {found['mode']}, k {found['k']}"
+            doubts.append(f"confidence was calibrated for other settings ({settings}) than this search's")
+        return doubts
 
     def ask(self, query: str, *, cache: Path | None = CACHE_PATH) -> Answer:
         """Return the answer to a question.
@@ -94,21 +129,32 @@ class Answerer:
         """Search, and ask where the answer seems to be there."""
         found = yield from self.opened.searcher.find(query)
         sure = self.confidence(found)
-        notes = list(found.notes)
+        notes = [*found.notes, *self.doubts]
         if not found.hits:
-            return _abstained(found, sure, "nothing was found", notes)
-        if sure < self.threshold:
-            return _abstained(found, sure, f"the passages that were found do not seem to hold it ({sure:.2f})", notes)
-        [response] = yield from addressed(GENERATE, _asked(query, found.hits, self.target.provider))
-        return _answered(found, sure, _cited(response, len(found.hits)), notes)
+            answer = _abstained(found, sure, "nothing was found", notes)
+        elif sure < self.threshold:
+            answer = _abstained(found, sure, f"the passages that were found do not seem to hold it ({sure:.2f})", notes)
+        else:
+            [response] = yield from addressed(GENERATE, _asked(query, found.hits, self.target.provider))
+            answer = _answered(found, sure, _cited(response, len(found.hits)), notes)
+        return replace(answer, threshold=self.threshold)
 
     def confidence(self, found: Found) -> float:
         """Return the probability that the passages hold the answer, 0 to 1."""
-        index = self.opened.index
-        texts = ["\n".join((hit.chunk.title, *hit.chunk.headings, hit.text)) for hit in found.hits]
-        known = index.frequencies(telling_words(found.query))
-        held_share = coverage(found.query, texts, known, index.meta.chunks)
-        return self.calibration.probability(held_share) if texts else 0.0
+        sure = confidence_in(self.opened.index, found)
+        if not found.hits or self.calibrated is None:
+            return sure
+        return Recalibration(self.calibrated["slope"], self.calibrated["intercept"]).probability(sure)
+
+
+def confidence_in(index: Index, found: Found) -> float:
+    """Return the probability that passages hold the answer, 0 to 1, as it would be in an index like XQuAD's."""
+    if not found.hits:
+        return 0.0
+    texts = ["\n".join((hit.chunk.title, *hit.chunk.headings, hit.text)) for hit in found.hits]
+    known = index.frequencies(telling_words(found.query))
+    held_share = coverage(found.query, texts, known, index.meta.chunks)
+    return usual_calibration(found.query, index.tokenizer).probability(held_share)
 
 
 def _asked(query: str, hits: Sequence[Hit], provider: Any) -> Dialogue[list[Response]]:

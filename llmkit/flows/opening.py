@@ -60,6 +60,15 @@ class Opened:
         return held(self.searcher.find(query), self.models, cache=cache if self.models else None)
 
     @property
+    def way(self) -> str:
+        """How is searched, whatever the number of passages and the filter: a digest of mode and settings."""
+        from llmkit.hashing import digest
+
+        left_out = {"mode", "k", "candidates", "filter"}
+        settings = self.searcher.settings.model_dump(mode="json", exclude=left_out)
+        return digest([self.searcher.mode, settings], 8)
+
+    @property
     def identity(self) -> str:
         """What makes a search find what it does: the index's generation and content, and the settings."""
         from llmkit.hashing import digest

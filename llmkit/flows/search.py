@@ -18,8 +18,10 @@ from llmkit.retrieval.filters import compile_filter
 from llmkit.retrieval.fuse import in_order, reciprocal_rank_fusion, weighted_fusion
 from llmkit.retrieval.index import Index
 from llmkit.retrieval.injection import Flag, suspicious
+from llmkit.retrieval.match import TRIGRAM
 from llmkit.retrieval.records import StoredChunk
 from llmkit.retrieval.rerank import passage_ratings, reranked
+from llmkit.text.runs import writing_without_spaces
 from llmkit.types import Passage
 
 if TYPE_CHECKING:
@@ -176,6 +178,12 @@ class Searcher:
     def _candidates(self, query: str, trail: _Trail) -> Dialogue[Ranking]:
         wanted = self.settings.transform
         queries = [query]
+        cut = self.legs.index.tokenizer
+        if "lexical" in self.leg_names and cut != TRIGRAM and writing_without_spaces(query):
+            trail.notes.append(
+                f"the question's writing has no spaces, and this index cuts words at spaces (lexical: {cut}): few are "
+                "found; build it with lexical: trigram"
+            )
         answers: list[str] = []
         if wanted is not None and wanted.by == "multi_query":
             queries = yield from addressed(TRANSFORM, other_wordings(query, wanted.n))

@@ -53,7 +53,7 @@ class Index:
         gap = "c.gap" if self._rows("PRAGMA user_version")[0][0] > 1 else "NULL"
         self._chunk = f"SELECT {_COLUMNS}, {gap} {_CHUNK}"
         self._vectors = self._open_vectors()
-        self._postings = Postings(self._rows, self._tokenizer)
+        self._postings = Postings(self._rows, self.tokenizer)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -180,11 +180,11 @@ class Index:
         A chunk is found by any word of the query; words such as 'the' count only where there are no others. The
         statistics are those of the whole index, whatever the filter.
         """
-        words = phrases_of(query, self._tokenizer)
-        short = short_of(query) if self._tokenizer == TRIGRAM else []
+        words = phrases_of(query, self.tokenizer)
+        short = short_of(query) if self.tokenizer == TRIGRAM else []
         if k < 1 or not (words or short):
             return []
-        if not self._tokenizer:
+        if not self.tokenizer:
             raise UsageError(f"the index in {self.folder} was built without 'lexical'")
         try:
             return self._postings.top(words, short, k, allowed)
@@ -195,19 +195,20 @@ class Index:
         """Return for each word how many chunks hold it, in any inflection; empty without a lexical index."""
         found: dict[str, int] = {}
         for word in dict.fromkeys(words):
-            match = match_of(word, self._tokenizer)
+            match = match_of(word, self.tokenizer)
             try:
                 rows = self._rows("SELECT count(*) FROM chunks_fts WHERE chunks_fts MATCH ?", (match,)) if match else ()
             except sqlite3.OperationalError:
                 return {}
             found[word] = rows[0][0] if rows else 0
-        if self._tokenizer == TRIGRAM:
+        if self.tokenizer == TRIGRAM:
             short = {word: short_of(word) for word in found}
             found |= {w: len(self._postings.scored(w, short=True)[0]) for w, parts in short.items() if parts == [w]}
         return found
 
     @property
-    def _tokenizer(self) -> str:
+    def tokenizer(self) -> str:
+        """What cuts texts into words: ``porter``, ``unicode61``, ``trigram``; empty without a lexical index."""
         return str(self._values.get("lexical") or "")
 
     def _places(self) -> NDArray[int64]:

@@ -76,6 +76,7 @@ def publish(
             oldest=oldest,
             newest=newest,
             tuned=before.tuned if before is not None and same else None,
+            calibrated=None if before is None else before.calibrated,
         )
         values = {
             "meta": json.dumps(asdict(meta), ensure_ascii=False),

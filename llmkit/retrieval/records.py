@@ -59,6 +59,7 @@ class IndexMeta:
         oldest: The earliest date among the documents' dates (``YYYY-MM-DD``), None without dates.
         newest: The latest.
         tuned: What `llmkit index tune` found, None before.
+        calibrated: What `llmkit index calibrate` found, with the generation and embedder it was found for; None before.
     """
 
     name: str
@@ -76,6 +77,7 @@ class IndexMeta:
     oldest: str | None = None
     newest: str | None = None
     tuned: Mapping[str, Any] | None = None
+    calibrated: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,5 +57,17 @@ def is_unspaced(text: str) -> bool:
     return _UNSPACED.match(text) is not None
 
 
+def writing_without_spaces(text: str) -> int:
+    """Return how long the grams are by which a text is looked up, 2 or 3; 0 where most of its letters are spaced."""
+    if text.isascii():
+        return 0
+    runs = [run for run in _UNSPACED.finditer(text) if text[run.start()].isalpha()]
+    unspaced = sum(len(run.group()) for run in runs)
+    if unspaced * 2 <= sum(char.isalnum() or _is_mark(char) for char in text):
+        return 0
+    of_pairs = sum(len(run.group()) for run in runs if run.group(1))
+    return _EAST_ASIAN if of_pairs * 2 >= unspaced else _SOUTH_EAST_ASIAN
+
+
 def _is_mark(char: str) -> bool:
     return unicodedata.category(char).startswith("M")

@@ -11,7 +11,7 @@ import pytest
 from llmkit.flows.answer import NOT_FOUND, Answer, Answerer
 from llmkit.flows.opening import asked_model, open_to_search
 from llmkit.flows.routed import Asked
-from llmkit.retrieval.confidence import Calibration, coverage
+from llmkit.retrieval.confidence import STEMMED, coverage
 from llmkit.types import Request, Response
 from tests.cli.command import llmkit
 from tests.fakeserver import FakeServer
@@ -142,8 +142,8 @@ def test_coverage_weighs_rare_words() -> None:
     assert coverage("the", passages, {}, 10) == 1
     assert coverage("", passages, {}, 10) == 0
     assert coverage("word", [], {}, 0) == 0
-    assert Calibration().probability(1) > 0.99
-    assert Calibration().probability(0) < 0.01
+    assert STEMMED.probability(1) > 0.99
+    assert STEMMED.probability(0) < 0.01
 
 
 def test_confidence_tells_answerable_questions_from_others_on_xquad(shared_data: Path, tmp_path: Path) -> None:

@@ -106,3 +106,26 @@ def test_runs_without_spaces_are_cut_into_grams() -> None:
     assert telling_words("退货需") == ["退货", "货需"]
     assert coverage("退货", ["可以退货"], {"退货": 1}, 3) == 1
     assert highlights("客户可以在三十天内退货", "三十天") == [(5, 8)]
+
+
+PARAGRAPHS = {
+    "panthers.md": "黑豹队的防守只丢了 308 分,在联赛中排名第六,同时也以 24 次拦截领先国家橄榄球联盟 (NFL),并且四次入选职业碗。"
+    "职业碗防守截锋卡万·肖特 (Kawann Short) 以 11 分领先于全队,同时还有三次迫使掉球和两次重新接球。",
+    "warsaw.md": "华沙的商业历史和城市建筑在二十世纪受到战争的破坏,后来按照原样重新建成。",
+}
+
+
+def test_a_question_in_chinese_is_answered_though_it_holds_words_that_only_ask(tmp_path: Path) -> None:
+    make_index(tmp_path / "ix", PARAGRAPHS, lexical="trigram").close()
+    with open_to_search(tmp_path / "ix", {"mode": "lexical"}) as opened:
+        answerer = Answerer(opened, asked_model("extractive", Path(), "target"))
+        there = answerer.ask("黑豹队的防守丢了多少分?", cache=None)  # the first question of XQuAD in Chinese
+        assert (there.abstained, there.text.startswith("黑豹队的防守只丢了 308 分")) == (False, True)
+        assert answerer.ask("谁在 1851 年发现了海王星的卫星?", cache=None).abstained
+
+
+def test_an_index_that_cuts_at_spaces_says_so_to_a_question_without_any(tmp_path: Path) -> None:
+    make_index(tmp_path / "ix", PARAGRAPHS).close()
+    with open_to_search(tmp_path / "ix", {"mode": "lexical"}) as opened:
+        assert "build it with lexical: trigram" in opened.search("黑豹队的防守丢了多少分?").notes[0]
+        assert not opened.search("How many points did the NFL give up?").notes

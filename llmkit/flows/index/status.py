@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def index_status(folder: Path, runs: int = 5) -> dict[str, Any]:
         "dead_vectors": max(0, vectors - live) if meta.embed_fingerprint else 0,
         "lexical": (meta.config.get("lexical") or {}).get("tokenizer"),
         "vector_index": None if derived is None else derived.spec,
+        "calibrated": None if meta.calibrated is None else _calibrated(meta.calibrated),
         "unpublished": staged,
         "bytes": size,
         "bytes_per_chunk": round(size / meta.chunks) if meta.chunks else 0,
@@ -70,6 +72,10 @@ def _run(row: Any) -> dict[str, Any]:
     }
 
 
+def _calibrated(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: found[name] for name in ("generation", "threshold", "target", "coverage", "false", "auroc")}
+
+
 def status_lines(status: dict[str, Any]) -> list[str]:
     """Return a status as lines for people."""
     documents = f"{status['documents']:,} in {status['chunks']:,} chunks"
@@ -89,6 +95,10 @@ def status_lines(status: dict[str, Any]) -> list[str]:
     ]
     if status["vector_index"]:
         lines.append(f"searched by {status['vector_index']}")
+    if status["calibrated"]:
+        one = status["calibrated"]
+        stale = "" if one["generation"] == status["generation"] else "; the index has changed since"
+        lines.append(f"calibrated  answers from {one['threshold']:.2f} on, by generation {one['generation']}{stale}")
     if status["unpublished"]:
         lines.append(f"unpublished {status['unpublished']:,} documents of a build that was stopped; build again")
     if status["failures"]:

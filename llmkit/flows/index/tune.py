@@ -75,7 +75,8 @@ def tune_index(
         "points": [dataclasses.asdict(point) for point in points],
         "left_out": left_out,
     }
-    _keep(folder, report)
+    kept = {name: value for name, value in report.items() if name != "left_out"}
+    keep_in_meta(folder, tuned=kept)  # the next build derives what was chosen
     return report
 
 
@@ -131,12 +132,15 @@ def _judge(opened: Opened, questions: Sequence[Sample]) -> Callable[[Any], float
     return mean
 
 
-def _keep(folder: Path, report: dict[str, Any]) -> None:
-    """Write what was found into the index; its next build derives what was chosen."""
+def keep_in_meta(folder: Path, **values: Any) -> None:
+    """Write what was found into what an index says of itself.
+
+    Raises:
+        InfrastructureError: another process writes to it.
+    """
     with IndexStore(folder) as store:
         meta = store.meta
         assert meta is not None
-        kept = {name: value for name, value in report.items() if name != "left_out"}
-        text = json.dumps(dataclasses.asdict(dataclasses.replace(meta, tuned=kept)), ensure_ascii=False)
+        text = json.dumps(dataclasses.asdict(dataclasses.replace(meta, **values)), ensure_ascii=False)
         with store.transaction() as sql:
             sql.execute("INSERT OR REPLACE INTO meta VALUES ('meta', ?)", (text,))
