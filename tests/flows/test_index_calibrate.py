@@ -73,10 +73,13 @@ def test_what_cannot_be_calibrated_is_told(tmp_path: Path) -> None:
     for rows, others, message in [
         (ROWS[:20], OTHERS, "20 questions with an answer are too few"),
         (ROWS, OTHERS[:20], "20 questions without one are too few.*--unanswerable"),
-        ([{**row, "qrels": ["no.md"]} for row in ROWS], OTHERS, "no confidence meets the target|does not rise"),
+        ([{**row, "qrels": ["no.md"]} for row in ROWS], OTHERS, "finds the answer to none"),
     ]:
         with pytest.raises(UsageError, match=message):
             calibrated(tmp_path, rows, *others)
+    hard = [{"id": f"h{at}", "query": row["query"]} for at, row in enumerate(ROWS)]
+    with pytest.raises(UsageError, match="even at the highest confidence .* cannot be met, about"):
+        calibrated(tmp_path, ROWS, *hard)
     with Index.open(tmp_path / "ix") as index:
         assert index.meta.calibrated is None
 

@@ -215,7 +215,9 @@ def _fitted(choosing: Sequence[_Trial], reporting: Sequence[_Trial], target: Tar
 
 def _unmet(trials: Trials, target: Target) -> str:
     """Return what can be met in the place of a target that cannot."""
-    top = float(trials.sure[trials.holds].max()) if trials.holds.any() else 1.0
+    if not trials.holds.any():
+        return "the search finds the answer to none of these questions; look at what 'llmkit index eval' says of them"
+    top = float(trials.sure[trials.holds].max())
     found = figures(trials, top)
     if target.kind == "max_false":
         (count, total), option = found["false"], "--max-false"
