@@ -99,6 +99,58 @@ def score(
     }
 
 
+class _Sample(Sample):
+    """A sample of which an id and references were given; the fields that nobody set are read as their defaults.
+
+    A frozen dataclass sets every field through a call, which takes longer than a quick metric does.
+    """
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a field's default; called for those alone that were not set."""
+        return _default(_NO_SAMPLE, name)
+
+
+class _Output(Output):
+    """An output of which an id and a text were given, likewise."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a field's default."""
+        return _default(_NO_OUTPUT, name)
+
+
+_NO_SAMPLE, _NO_OUTPUT = Sample(""), Output("", "")
+_set_id, _set_references = (getattr(Sample, name).__set__ for name in ("id", "references"))
+_set_sample_id, _set_text, _set_error, _set_repeat = (
+    getattr(Output, name).__set__ for name in ("sample_id", "text", "error", "repeat")
+)
+
+
+def _default(blank: Sample | Output, name: str) -> Any:
+    if name not in type(blank).__dataclass_fields__:
+        raise AttributeError(f"'{type(blank).__name__}' object has no attribute '{name}'")
+    return getattr(blank, name)
+
+
+def _sample(name: str, references: tuple[str, ...]) -> Sample:
+    sample = object.__new__(_Sample)
+    _set_id(sample, name)
+    _set_references(sample, references)
+    return sample
+
+
+def _output(name: str, text: str) -> Output:
+    output = object.__new__(_Output)
+    _set_sample_id(output, name)
+    _set_text(output, text)
+    _set_error(output, None)  # this and the next are looked at in every row
+    _set_repeat(output, 0)
+    return output
+
+
 def _pairs(rows: Sequence[Any], answers: Sequence[str | Output], first: int) -> list[tuple[Sample, Output]]:
     """Return rows (references, or samples) and answers as records; rows without an id are numbered from ``first``."""
     pairs = []
@@ -107,9 +159,9 @@ def _pairs(rows: Sequence[Any], answers: Sequence[str | Output], first: int) -> 
             sample, name = row, row.id
         else:
             name = str(number)
-            sample = Sample(name, "", (), (row,) if isinstance(row, str) else tuple(row))
+            sample = _sample(name, (row,) if isinstance(row, str) else tuple(row))
         if not isinstance(answer, Output):
-            pairs.append((sample, Output(name, answer)))
+            pairs.append((sample, _output(name, answer)))
         else:
             pairs.append((sample, answer if answer.sample_id == name else replace(answer, sample_id=name)))
     return pairs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import ClassVar
 
 import pytest
@@ -87,3 +87,29 @@ def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(UsageError, match="the level 2"):
         score(["a"], ["a"], metrics=["exact_match"], level=2)
     assert isinstance(TokenF1().score(Sample("s"), Output("s", "a")), Skipped)
+
+
+SEEN: list[tuple[Sample, Output]] = []
+
+
+@metric("looks")
+@dataclass(frozen=True)
+class Looks(MeanMetric):
+    """Keeps what it is shown."""
+
+    def score(self, sample: Sample, output: Output) -> float:
+        """Keep both records."""
+        SEEN.append((sample, output))
+        return 1.0
+
+
+def test_a_metric_is_shown_whole_records() -> None:
+    SEEN.clear()
+    score(["x"], [["r", "s"]], metrics=["looks"])
+    [(sample, output)] = SEEN
+    assert asdict(sample) == asdict(Sample("0", references=("r", "s")))
+    assert asdict(output) == asdict(Output("0", "x"))
+    assert replace(sample, answer="b").references == ("r", "s")
+    assert (sample.answer, sample.meta, output.retrieved, output.response) == (None, {}, (), None)
+    with pytest.raises(AttributeError, match="no attribute 'anything'"):
+        _ = sample.anything  # type: ignore[attr-defined]  # it has none
