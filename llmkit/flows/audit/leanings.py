@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from llmkit.flows.audit.evidence import Evidence
 from llmkit.flows.audit.figures import plain
 from llmkit.flows.audit.looks import FEWEST, Finding, Subject, as_numbers, clusters_of, ends_of, standardised
 from llmkit.flows.labels import Value
@@ -25,27 +27,11 @@ def preference(value: Value, *, counted: bool) -> float | None:
 def position(subject: Subject) -> Finding:
     """Look at pairs that were judged in both orders."""
     look = Finding("position")
-    evidence = subject.evidence
-    games = [(i, game) for i, game in enumerate(evidence.games) if game is not None]
-    both: dict[str, Any] = {}
-    if games:
-        rows = [i for i, _ in games]
-        forward, swapped = [game[0] for _, game in games], [game[1] for _, game in games]
-    else:
-        numbers = {one for one in (*evidence.verdicts, *evidence.swapped) if isinstance(one, float)}
-        counted = 2.0 in numbers and numbers <= {0.0, 1.0, 1.5, 2.0}  # noqa: PLR2004 - the second answer
-        read = [
-            (i, preference(one, counted=counted), preference(two, counted=counted))
-            for i, (one, two) in enumerate(zip(evidence.verdicts, evidence.swapped, strict=True))
-            if two is not None
-        ]
-        kept = [(i, one, two) for i, one, two in read if one is not None and two is not None]
-        rows = [i for i, _, _ in kept]
-        forward, swapped = [one for _, one, _ in kept], [two for _, _, two in kept]
-        both = _both_orders(subject) if rows else {}
-    if not rows:
+    pairs = _judged_twice(subject.evidence)
+    if not pairs:
         look.sentence = "Not looked for: no pair was judged in both orders."
         return look
+    rows, forward, swapped = zip(*pairs, strict=True)
     found = position_bias(forward, swapped, clusters=clusters_of(subject.clusters, rows), level=subject.ways.level)
     changed = f"{found.first + found.second} of {found.pairs} verdicts changed with the order of the two answers"
     towards = f"{found.first} of these towards the answer shown first"
@@ -60,9 +46,24 @@ def position(subject: Subject) -> Finding:
         "first": found.first,
         "second": found.second,
         "first_wins": plain(found.first_wins),
-        **both,
+        **({} if any(subject.evidence.games) else _both_orders(subject)),
     }
     return look
+
+
+def _judged_twice(evidence: Evidence) -> list[tuple[int, float, float]]:
+    """Return for each pair judged in both orders its row, and the preference for the first answer in each."""
+    games = [(i, game[0], game[1]) for i, game in enumerate(evidence.games) if game is not None]
+    if games:
+        return games
+    numbers = {one for one in (*evidence.verdicts, *evidence.swapped) if isinstance(one, float)}
+    counted = 2.0 in numbers and numbers <= {0.0, 1.0, 1.5, 2.0}  # noqa: PLR2004 - the second answer
+    found = []
+    for i, (verdict, swapped) in enumerate(zip(evidence.verdicts, evidence.swapped, strict=True)):
+        one, two = preference(verdict, counted=counted), preference(swapped, counted=counted)
+        if one is not None and two is not None:
+            found.append((i, one, two))
+    return found
 
 
 def _both_orders(subject: Subject) -> dict[str, Any]:
@@ -108,19 +109,12 @@ def _feature(subject: Subject, name: str, column: Sequence[float | None], what: 
     pairs, scale = subject.pairs, subject.scale
     places = [k for k, row in enumerate(pairs.rows) if column[row] is not None]
     values = [column[pairs.rows[k]] for k in places]
-    if not places:
-        look.sentence = f"Not looked for: {unknown}."
-        return look
-    if len(set(values)) == 1:
-        look.sentence = f"Not looked for: no two answers differ in this ({what})."
-        return look
-    if min(values.count(one) for one in set(values)) < FEWEST and len(set(values)) == 2:  # noqa: PLR2004 - yes and no
-        look.sentence = f"Not looked for: fewer than {FEWEST} answers are, or are not, {what}."
-        return look
     judge, human = (as_numbers([side[k] for k in places], scale) for side in (pairs.judge, pairs.human))
-    if judge is None or human is None or len(places) < FEWEST:
-        few = len(places) < FEWEST
-        look.sentence = f"Not looked for: {'fewer than 10 rows have a label' if few else 'the labels have no order'}."
+    why = unknown if not places else _too_alike(values, what)
+    if not why and len(places) < FEWEST:
+        why = f"fewer than {FEWEST} rows have a label"
+    if why or judge is None or human is None:
+        look.sentence = f"Not looked for: {why or 'the labels have no order'}."
         return look
     if not scale.shared:
         judge, human = standardised(judge), standardised(human)
@@ -139,6 +133,16 @@ def _feature(subject: Subject, name: str, column: Sequence[float | None], what: 
     look.no = f"{what} get {size}."
     look.more = {"step": found.step, "of_difference": plain(apart)}
     return look
+
+
+def _too_alike(values: Sequence[float | None], what: str) -> str:
+    """Return why nothing can be told of answers that are so alike; empty where something can."""
+    counts = Counter(values)
+    if len(counts) == 1:
+        return f"no two answers differ in this ({what})"
+    if len(counts) == 2 and min(counts.values()) < FEWEST:  # noqa: PLR2004 - yes and no
+        return f"fewer than {FEWEST} answers are, or are not, {what}"
+    return ""
 
 
 def _step(step: str) -> str:

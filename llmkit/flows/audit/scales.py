@@ -91,19 +91,21 @@ def resolve(
     theirs = [value for value in people if isinstance(value, float)]
     distinct = set(mine) | set(theirs)
     shared = not mine or not theirs or _same_range(mine, theirs, bounds)
-    if asked is not None:
-        kind, said = asked, "the config says so"
-    elif not shared:
-        kind, said = "interval", "judge and people use different numbers"
-    elif len(distinct) <= 2:  # noqa: PLR2004 - yes and no
-        kind, said = "nominal", "there are two labels"
-    elif len(distinct) <= _STEPS and all(value == int(value) for value in distinct):
-        kind, said = "ordinal", f"the labels are {len(distinct)} whole numbers"
-    elif distinct == {0.0, 0.5, 1.0}:
-        kind, said = "ordinal", "the labels are loss, tie and win"
-    else:
-        kind, said = "interval", "the labels are numbers"
+    kind, said = _of_numbers(distinct, shared=shared) if asked is None else (asked, "the config says so")
     return Scale(kind, said, None, True, shared)
+
+
+def _of_numbers(distinct: set[float], *, shared: bool) -> tuple[Kind, str]:
+    """Return which kind of labels numbers are, and how that is known."""
+    if not shared:
+        return "interval", "judge and people use different numbers"
+    if len(distinct) <= 2:  # noqa: PLR2004 - yes and no
+        return "nominal", "there are two labels"
+    if len(distinct) <= _STEPS and all(value == int(value) for value in distinct):
+        return "ordinal", f"the labels are {len(distinct)} whole numbers"
+    if distinct == {0.0, 0.5, 1.0}:
+        return "ordinal", "the labels are loss, tie and win"
+    return "interval", "the labels are numbers"
 
 
 def _number(text: str) -> float | str:
