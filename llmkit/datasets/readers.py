@@ -17,13 +17,13 @@ from typing import Any, TypeAlias
 from llmkit import jsonl
 from llmkit.datasets.trec import read_qrels
 from llmkit.errors import DataError, Problem
+from llmkit.tables import parquet_rows
 
 Numbered: TypeAlias = tuple[int, Any]
 """A line number, and the row or the `Problem` found there."""
 Reader: TypeAlias = Callable[[Path], Iterator[Numbered]]
 
 _CELL_LIMIT = 1 << 30
-_BATCH = 1024
 
 
 def read_csv(path: Path) -> Iterator[Numbered]:
@@ -225,53 +225,12 @@ def _items(text: str, start: int, path: Path) -> Generator[Numbered, None, int]:
         index = _expect(text, index, ",")
 
 
-def read_parquet(path: Path) -> Iterator[Numbered]:
-    """Yield the rows of a Parquet file, a batch in memory at a time; dates become ISO text, NaN becomes null."""
-    from pyarrow import ArrowException
-    from pyarrow.parquet import ParquetFile
-
-    jsonl.open_bytes(path).close()
-    number = 0
-    try:
-        with ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_BATCH):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, json_value(row)
-    except (ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise DataError(problems=[Problem(f"not a Parquet file that can be read: {reason}", file=str(path))]) from None
-
-
-def json_value(value: Any) -> Any:
-    """Return a value of a typed table as one JSON can hold: dates as ISO text, NaN as null, bytes as text."""
-    if isinstance(value, (str, bool, int)) or value is None:
-        return value
-    if isinstance(value, float):
-        return value if abs(value) <= _LARGEST else None
-    if isinstance(value, Mapping):
-        return {str(key): json_value(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [json_value(item) for item in value]
-    return _odd_value(value)
-
-
-def _odd_value(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.decode(errors="backslashreplace")
-    if hasattr(value, "tolist"):
-        return json_value(value.tolist())
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-_LARGEST = 1.7976931348623157e308
-
 READERS: Mapping[str, Reader] = {
     "jsonl": jsonl.read_rows,
     "csv": read_csv,
     "tsv": read_tsv,
     "json": read_json,
-    "parquet": read_parquet,
+    "parquet": parquet_rows,
     "qrels": read_qrels,
 }
 """Format name -> reader."""

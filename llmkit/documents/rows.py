@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from llmkit import jsonl
-from llmkit.errors import DataError, InfrastructureError, Problem
+from llmkit.errors import DataError, Problem
+from llmkit.tables import json_value, open_set, parquet_rows, set_errors
 
 Kind = Literal["jsonl", "csv", "tsv", "parquet", "hf"]
-_BATCH = 1024
 _LARGEST_CELL = 1 << 30
 
 
@@ -91,79 +91,19 @@ def _csv(path: Path, delimiter: str) -> Iterator[Row]:
 
 
 def _parquet(path: Path) -> Iterator[Row]:
-    from pyarrow import ArrowException
-    from pyarrow.parquet import ParquetFile
-
-    jsonl.open_bytes(path).close()
-    number = 0
-    try:
-        with ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_BATCH):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield _typed_row(number, row)
-    except (ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise DataError(problems=[Problem(f"not a Parquet file that can be read: {reason}", file=str(path))]) from None
+    return (Row(number, row) for number, row in parquet_rows(path))
 
 
 def _hub(table: Table) -> Iterator[Row]:
     for number, row in enumerate(_opened(table), 1):
-        yield _typed_row(number, row)
-
-
-def _typed_row(number: int, row: Mapping[str, Any]) -> Row:
-    return Row(number, {str(name): _plain(value) for name, value in row.items()})
+        yield Row(number, json_value(row))
 
 
 @lru_cache(maxsize=4)
 def _opened(table: Table) -> Any:
-    """Return the set, memory-mapped; one that was saved to disk, a folder of data files, or one of the hub."""
-    import os
-
-    # Both switches must be set before the package is imported: nothing is reported, stderr stays the command's own.
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    import datasets
-    from datasets.exceptions import DatasetsError
-
-    saved = any((Path(table.place) / name).is_file() for name in ("state.json", "dataset_dict.json"))
-    try:
-        if saved:
-            found = datasets.load_from_disk(table.place)
-        else:
-            found = datasets.load_dataset(table.place, table.name, split=table.split, revision=table.revision)
-    except (ConnectionError, TimeoutError) as error:
-        raise InfrastructureError(f"the set '{table.place}' could not be fetched: {_line(error)}") from None
-    except (ValueError, OSError, RuntimeError, DatasetsError) as error:
-        raise DataError(problems=[Problem(_line(error), file=table.place)]) from None
-    if not isinstance(found, dict):
-        return found
-    wanted = table.split or (next(iter(found)) if len(found) == 1 else None)
-    if wanted not in found:
-        asked = f"has no split '{wanted}'" if wanted else "has several splits"
-        hint = f"its splits: {', '.join(sorted(found))}"
-        raise DataError(problems=[Problem(f"the set {asked}", file=table.place, hint=hint)])
-    return found[wanted]
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def _plain(value: Any) -> Any:
-    """Return a value of a typed table as one that JSON can hold: dates as ISO text, NaN as null, bytes as text."""
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, bytes):
-        return value.decode(errors="backslashreplace")
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    """Return the set, memory-mapped, so that any of its rows can be had."""
+    with set_errors(table.place):
+        return open_set(table.place, config=table.name, split=table.split, revision=table.revision, stream=False)
 
 
 class _Cursor:
@@ -195,6 +135,6 @@ def row_at(table: Table, number: int) -> Row | None:
     """Return one row of a table; None where it has no such row any more. Each process has a reading of its own."""
     if table.kind == "hf":
         found = _opened(table)
-        return _typed_row(number, found[number - 1]) if number <= len(found) else None
+        return Row(number, json_value(found[number - 1])) if number <= len(found) else None
     stat = Path(table.place).stat()
     return _cursor(table, (stat.st_mtime_ns, stat.st_size)).at(number)
