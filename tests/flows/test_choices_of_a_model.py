@@ -11,6 +11,7 @@ import pytest
 
 from llmkit import Options, run_eval
 from llmkit.datasets import open_dataset
+from tests.tiny_gpt2 import write_tiny_gpt2
 
 torch = pytest.importorskip("torch", reason="needs the extra 'transformers'")
 hf = pytest.importorskip("transformers", reason="needs the extra 'transformers'")
@@ -27,30 +28,7 @@ TEXT = "Which animal jumps? A. the fox B. a dog C. the lazy sun D. warm Answer: 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A GPT-2 of two small layers with seeded weights, and a byte-level tokenizer trained here."""
-    from tokenizers import ByteLevelBPETokenizer
-
-    place = tmp_path_factory.mktemp("tiny-gpt2")
-    tokenizer = ByteLevelBPETokenizer()
-    tokenizer.train_from_iterator([TEXT] * 4, vocab_size=330, special_tokens=["<|end|>"], show_progress=False)
-    tokenizer.save(str(place / "raw.json"))
-    fast = hf.PreTrainedTokenizerFast(
-        tokenizer_file=str(place / "raw.json"), bos_token="<|end|>", eos_token="<|end|>", model_max_length=512
-    )
-    fast.save_pretrained(place)
-    torch.set_num_threads(1)
-    torch.manual_seed(3)
-    model = hf.GPT2LMHeadModel(
-        hf.GPT2Config(
-            vocab_size=len(fast), n_positions=512, n_embd=32, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0
-        )
-    )
-    with torch.no_grad():
-        for weights in model.parameters():  # the usual small weights make every next token nearly as likely
-            if weights.dim() > 1:
-                weights.mul_(8.0)
-    model.save_pretrained(place)
-    return place
+    return write_tiny_gpt2(tmp_path_factory.mktemp("tiny-gpt2"), TEXT, positions=512, seed=3)
 
 
 def plain_loop(folder: Path) -> tuple[Callable[[str, str], float], Callable[[str], str], Callable[[str, str], int]]:

@@ -18,6 +18,7 @@ from llmkit.providers import transformers as plugin
 from llmkit.providers._batches import Batches
 from llmkit.providers.transformers import Transformers
 from llmkit.types import Loglikelihood, Request, Response
+from tests.tiny_gpt2 import write_tiny_gpt2
 
 torch = pytest.importorskip("torch", reason="needs the extra 'transformers'")
 hf = pytest.importorskip("transformers", reason="needs the extra 'transformers'")
@@ -28,29 +29,7 @@ TEXT = SENTENCE.split()
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A GPT-2 of two small layers with seeded weights, and a byte-level tokenizer trained here."""
-    from tokenizers import ByteLevelBPETokenizer
-
-    place = tmp_path_factory.mktemp("tiny-gpt2")
-    tokenizer = ByteLevelBPETokenizer()
-    tokenizer.train_from_iterator([" ".join(TEXT)] * 4, vocab_size=330, special_tokens=["<|end|>"], show_progress=False)
-    tokenizer.save(str(place / "raw.json"))
-    fast = hf.PreTrainedTokenizerFast(
-        tokenizer_file=str(place / "raw.json"), bos_token="<|end|>", eos_token="<|end|>", model_max_length=64
-    )
-    fast.save_pretrained(place)
-    torch.set_num_threads(1)
-    torch.manual_seed(7)
-    config = hf.GPT2Config(
-        vocab_size=len(fast), n_positions=64, n_embd=32, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0
-    )
-    model = hf.GPT2LMHeadModel(config)
-    with torch.no_grad():
-        for weights in model.parameters():  # the usual small weights make every next token nearly as likely
-            if weights.dim() > 1:
-                weights.mul_(8.0)
-    model.save_pretrained(place)
-    return place
+    return write_tiny_gpt2(tmp_path_factory.mktemp("tiny-gpt2"), SENTENCE, positions=64, seed=7)
 
 
 def _prompt(text: str, **more: Any) -> Request:
