@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from llmkit.engine import Engine
@@ -21,7 +21,7 @@ def open_engine(setup: Asking, options: Options, journal: Path) -> Iterator[Engi
         journal: Where this run's answers are kept: they are never asked for again.
     """
     with ExitStack() as stack:
-        kept = stack.enter_context(closing(Journal(journal)))
+        kept = stack.enter_context(Journal(journal))
         memory = stack.enter_context(open_cache(cache_path(setup, options)))
         yield Engine(
             setup.settings,

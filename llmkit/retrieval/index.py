@@ -7,9 +7,9 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from llmkit.closing import Closing
 from llmkit.errors import InfrastructureError, UsageError
 from llmkit.retrieval.failures import damaged
 from llmkit.retrieval.match import TRIGRAM, match_of, phrases_of, short_of
@@ -30,7 +30,7 @@ _AT_ONCE: Final = 500
 _ATTEMPTS: Final = 20
 
 
-class Index:
+class Index(Closing):
     """A read-only snapshot of one generation; takes no lock, and may be used by several threads.
 
     Open it with `open`, close it or use it as a context manager. As long as it is open it reads the generation that it
@@ -84,14 +84,6 @@ class Index:
         self._postings.close()
         with self._lock:
             self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def numbers(self) -> NDArray[int64]:
         """Return the numbers of all chunks, in order."""

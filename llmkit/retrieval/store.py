@@ -10,9 +10,9 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
+from llmkit.closing import Closing
 from llmkit.errors import InfrastructureError
 from llmkit.retrieval.failures import writing
 from llmkit.retrieval.known import documents_of, failures_of
@@ -30,7 +30,7 @@ WINDOW: Final = 4096
 """Chunks whose vectors are looked for at once."""
 
 
-class IndexStore:
+class IndexStore(Closing):
     """The one writer of the index in a folder, which is made where there is none.
 
     Attributes:
@@ -59,14 +59,6 @@ class IndexStore:
         with contextlib.suppress(sqlite3.Error):
             self.connection.close()
         self._lock.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

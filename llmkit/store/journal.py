@@ -13,10 +13,10 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from zlib import crc32
 
+from llmkit.closing import Closing
 from llmkit.errors import InfrastructureError
 from llmkit.store.files import disk_error, sync_folder, write_all
 from llmkit.store.records import response_from_dict, response_to_dict, to_json
@@ -32,7 +32,7 @@ _MASK = (1 << 60) - 1  # a hash of 60 bits is two digits of a Python int, 32 byt
 _BLOCK = 1 << 13
 
 
-class Journal:
+class Journal(Closing):
     """A `llmkit.protocols.Memory` in an append-only file.
 
     Opening an existing file reads every line once (about 1.5 s for a million records) and mends what a crash left: a
@@ -206,14 +206,6 @@ class Journal:
         with self._lock:
             os.lseek(self._descriptor, offset, os.SEEK_SET)
             return os.read(self._descriptor, size)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _key_of(line: bytes) -> str | None:

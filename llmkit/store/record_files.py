@@ -7,9 +7,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
+from llmkit.closing import Closing
 from llmkit.errors import DataError, Problem
 from llmkit.store.files import disk_error, write_all
 from llmkit.store.records import to_json
@@ -20,7 +20,7 @@ FLUSH_ROWS = 512
 FLUSH_SECONDS = 1.0
 
 
-class RecordWriter(Generic[R]):
+class RecordWriter(Closing, Generic[R]):
     """Appends records to a new file as JSON lines.
 
     Lines reach the file whole, `FLUSH_ROWS` at a time or once a second, so that a crash leaves a readable prefix.
@@ -77,14 +77,6 @@ class RecordWriter(Generic[R]):
         finally:
             os.close(self._descriptor)
             self._descriptor = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 _decoded = json.JSONDecoder().decode

@@ -14,9 +14,9 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from llmkit.closing import Closing
 from llmkit.errors import InfrastructureError
 from llmkit.store.cache_file import connect, insert, prepare
 from llmkit.store.records import response_from_dict
@@ -35,7 +35,7 @@ class CacheSize:
     bytes: int
 
 
-class ResponseCache:
+class ResponseCache(Closing):
     """A `llmkit.protocols.Memory` in a SQLite file in WAL mode, safe for several processes.
 
     `put` only remembers; a background thread writes batches of `BATCH_ROWS`, or what `BATCH_SECONDS` gathered, in one
@@ -232,11 +232,3 @@ class ResponseCache:
         self._pid = os.getpid()
         self._start()
         self._reader = self._open() if self._usable else None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -21,9 +21,9 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
+from llmkit.closing import Closing
 from llmkit.errors import UsageError
 from llmkit.store.files import DRAFTS, disk_error, sync_folder, write_atomic
 from llmkit.store.lock import LOCK_NAME, FolderLock
@@ -61,7 +61,7 @@ _OURS = (
 )
 
 
-class RunFolder:
+class RunFolder(Closing):
     """A run folder that this process holds, from `new_or_resumed` or `at` until `finish` or `close`.
 
     Attributes:
@@ -138,14 +138,6 @@ class RunFolder:
     def close(self) -> None:
         """Let the folder go as it is; safe to call twice."""
         self._lock.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def new_or_resumed(root: Path, name: str, fingerprint: str, *, now: datetime) -> RunFolder:
