@@ -117,7 +117,12 @@ class WaitingClient:
             said = said.replace(self.secret, "***")
         message = f"{self.name} answered {status}: {said}"
         if status in _REFUSED:
-            return AuthenticationError(f"{message} (check the key in the environment)")
+            hint = (
+                "check the key in the environment"
+                if self.secret
+                else "no key was sent: name its variable in api_key_env"
+            )
+            return AuthenticationError(f"{message} ({hint})")
         if status in _AGAIN:
             return TransientError(message, status=status, retry_after=_seconds(retry_after))
         return PermanentError(message, status=status)

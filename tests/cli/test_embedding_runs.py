@@ -118,7 +118,8 @@ def test_an_endpoint_that_refuses_is_a_sentence(tmp_path: Path) -> None:
         spec = {"embedding_similarity": {"model": "m", "base_url": server.base_url}}
         done = evaluated(tmp_path, spec)
     assert (done.code, done.out) == (3, "")
-    assert "refused the key (401); see OPENAI_API_KEY" in done.err
+    assert " answered 401: " in done.err
+    assert "(no key was sent: name its variable in api_key_env)" in done.err
 
 
 def test_a_busy_endpoint_is_asked_again(tmp_path: Path) -> None:

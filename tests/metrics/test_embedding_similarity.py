@@ -186,7 +186,7 @@ def test_what_an_endpoint_does_wrong_is_said(url: str, monkeypatch: pytest.Monke
     with pytest.raises(InfrastructureError, match="did not answer with an embedding for each of 2 texts"):
         served(url, model="garbled").stats_many(row)
     Server.answers += [401, 404]
-    with pytest.raises(AuthenticationError, match=r"answered 401: .*check the key"):
+    with pytest.raises(AuthenticationError, match=r"answered 401: .*no key was sent: name its variable in api_key_env"):
         served(url).stats_many(row)
     with pytest.raises(InfrastructureError, match="answered 404"):
         served(url).stats_many(row)
