@@ -10,14 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from llmkit.cli._formats import Format
+from llmkit.cli._options import Named, replaced, shown
 from llmkit.cli.search import Mode
 
 
 def calibrate_command(
-    index: Annotated[
-        str,
-        typer.Argument(metavar="INDEX|CONFIG", help="The index: its folder, its name, or the config that builds it."),
-    ],
+    index: Named,
     queries: Annotated[
         Path, typer.Option(metavar="FILE", help="Questions with qrels, references or spans: an eval set.")
     ],
@@ -40,15 +38,8 @@ def calibrate_command(
     mode: Annotated[
         Mode | None, typer.Option(help="Which legs search; without it, as the index's config says.")
     ] = None,
-    override: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", envvar="LLMKIT_INDEX_CALIBRATE_SET", help="Replace a key of 'retrieve'."
-        ),
-    ] = None,
-    output_format: Annotated[
-        Format, typer.Option("--format", envvar="LLMKIT_INDEX_CALIBRATE_FORMAT", help="What to print on stdout.")
-    ] = Format.text,
+    override: Annotated[list[str] | None, replaced("INDEX_CALIBRATE", "a key of 'retrieve'")] = None,
+    output_format: Annotated[Format, shown("INDEX_CALIBRATE")] = Format.text,
 ) -> None:
     """Choose from what confidence on 'llmkit ask' answers: on half of the questions, held to the other half."""
     from llmkit.errors import UsageError

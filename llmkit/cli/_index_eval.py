@@ -10,13 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from llmkit.cli._formats import PageFormat
+from llmkit.cli._options import Named, replaced, shown
 
 
 def eval_command(
-    index: Annotated[
-        str,
-        typer.Argument(metavar="INDEX|CONFIG", help="The index: its folder, its name, or the config that builds it."),
-    ],
+    index: Named,
     queries: Annotated[
         Path, typer.Option(metavar="FILE", help="Questions with qrels, references or spans: an eval set.")
     ],
@@ -29,10 +27,7 @@ def eval_command(
             envvar="LLMKIT_INDEX_EVAL_LEG", help="lexical, dense, tfidf, hybrid or configured; may be repeated."
         ),
     ] = None,
-    override: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", envvar="LLMKIT_INDEX_EVAL_SET", help="Replace a key of 'retrieve'."),
-    ] = None,
+    override: Annotated[list[str] | None, replaced("INDEX_EVAL", "a key of 'retrieve'")] = None,
     depth: Annotated[int, typer.Option(min=1, help="How many chunks are ranked.")] = 1000,
     baseline: Annotated[
         Path | None, typer.Option(metavar="REPORT", help="An earlier report (JSON) to compare with.")
@@ -60,9 +55,7 @@ def eval_command(
         Path | None,
         typer.Option("--report", metavar="FILE", help="Write the report there as .md or .html, for people."),
     ] = None,
-    output_format: Annotated[
-        PageFormat, typer.Option("--format", envvar="LLMKIT_INDEX_EVAL_FORMAT", help="What to print on stdout.")
-    ] = PageFormat.text,
+    output_format: Annotated[PageFormat, shown("INDEX_EVAL")] = PageFormat.text,
 ) -> int:
     """Measure an index on questions, each leg beside the others; compare with an earlier report; fail where it must."""
     from llmkit.cli._streams import say

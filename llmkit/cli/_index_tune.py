@@ -10,13 +10,11 @@ from typing import Annotated
 import typer
 
 from llmkit.cli._formats import Format
+from llmkit.cli._options import Named, shown
 
 
 def tune_command(
-    index: Annotated[
-        str,
-        typer.Argument(metavar="INDEX|CONFIG", help="The index: its folder, its name, or the config that builds it."),
-    ],
+    index: Named,
     queries: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Real questions, an eval set; without, vectors of the index itself."),
@@ -28,9 +26,7 @@ def tune_command(
     svg: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw recall against searches a second there.")
     ] = None,
-    output_format: Annotated[
-        Format, typer.Option("--format", envvar="LLMKIT_INDEX_TUNE_FORMAT", help="What to print on stdout.")
-    ] = Format.text,
+    output_format: Annotated[Format, shown("INDEX_TUNE")] = Format.text,
 ) -> None:
     """Try every back-end on an index's vectors: half of the questions choose, half report; the choice is kept."""
     from llmkit.cli._streams import say

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmkit.cli._formats import Format
+from llmkit.cli._options import Cache, Named, replaced, shown
 from llmkit.cli.search import Mode, hit_row, index_row, print_hit
 
 if TYPE_CHECKING:
@@ -18,10 +19,7 @@ _NEAREST = 3
 
 
 def ask_command(
-    index: Annotated[
-        str,
-        typer.Argument(metavar="INDEX|CONFIG", help="An index: its folder, its name, or the config that builds it."),
-    ],
+    index: Named,
     query: Annotated[str, typer.Argument(metavar="QUESTION", help="What to answer.")],
     target: Annotated[
         str, typer.Option(metavar="SPEC", help="Who answers, as a target is written: \"openai(model='gpt-4o-mini')\".")
@@ -43,14 +41,9 @@ def ask_command(
             help="Below this, say that it is not in these documents; without, as calibrated, or 0.5.",
         ),
     ] = None,
-    override: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", envvar="LLMKIT_ASK_SET", help="Replace a key of 'retrieve'."),
-    ] = None,
-    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use the response cache.")] = True,
-    output_format: Annotated[
-        Format, typer.Option("--format", envvar="LLMKIT_ASK_FORMAT", help="What to print on stdout.")
-    ] = Format.text,
+    override: Annotated[list[str] | None, replaced("ASK", "a key of 'retrieve'")] = None,
+    cache: Cache = True,
+    output_format: Annotated[Format, shown("ASK")] = Format.text,
 ) -> int:
     """Answer a question from an index, with numbered citations; say so where the documents do not hold the answer."""
     from llmkit.cli._streams import say

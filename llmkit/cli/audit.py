@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmkit.cli._formats import ReportFormat
+from llmkit.cli._options import Cache, DryRun, Quiet, Refresh, replaced, shown
 from llmkit.cli._streams import until_the_reader_goes
 
 if TYPE_CHECKING:
@@ -37,19 +38,12 @@ def audit_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run in --out, or with plan the sheet.")
     ] = False,
-    override: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", envvar="LLMKIT_AUDIT_SET", help="Replace a value of the config."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be asked and its cost; ask nothing.")
-    ] = False,
-    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use the response cache.")] = True,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Ask anew and renew the cache.")] = False,
-    output_format: Annotated[
-        ReportFormat, typer.Option("--format", envvar="LLMKIT_AUDIT_FORMAT", help="What to print on stdout.")
-    ] = ReportFormat.text,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no hints on stderr.")] = False,
+    override: Annotated[list[str] | None, replaced("AUDIT")] = None,
+    dry_run: DryRun = False,
+    cache: Cache = True,
+    refresh: Refresh = False,
+    output_format: Annotated[ReportFormat, shown("AUDIT")] = ReportFormat.text,
+    quiet: Quiet = False,
 ) -> int:
     """Audit a judge against people's labels: agreement, biases, and what few labels make of its verdicts.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmkit.cli._formats import ReportFormat
+from llmkit.cli._options import shown
 from llmkit.cli._streams import until_the_reader_goes
 
 if TYPE_CHECKING:
@@ -48,9 +49,7 @@ def compare_command(
     junit_samples: Annotated[
         bool, typer.Option("--junit-samples", help="With --junit: a test for each sample and scorer too.")
     ] = False,
-    output_format: Annotated[
-        ReportFormat, typer.Option("--format", envvar="LLMKIT_COMPARE_FORMAT", help="What to print on stdout.")
-    ] = ReportFormat.text,
+    output_format: Annotated[ReportFormat, shown("COMPARE")] = ReportFormat.text,
 ) -> int:
     """Compare a candidate run with a base, row by row, and hold it against a gate.
 

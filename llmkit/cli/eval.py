@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmkit.cli._formats import ReportFormat
+from llmkit.cli._options import Cache, DryRun, Quiet, Refresh, replaced, shown
 from llmkit.cli._streams import until_the_reader_goes
 from llmkit.report._words import with_gates
 
@@ -30,20 +31,13 @@ def eval_command(
     outputs: Annotated[
         Path | None, typer.Option(help="Score the answers of this earlier run again; nothing is asked.")
     ] = None,
-    override: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", envvar="LLMKIT_EVAL_SET", help="Replace a value of the config."),
-    ] = None,
+    override: Annotated[list[str] | None, replaced("EVAL")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N rows.")] = None,
     skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out bad rows and count them.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be asked and its cost; ask nothing.")
-    ] = False,
-    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use the response cache.")] = True,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Ask anew and renew the cache.")] = False,
-    output_format: Annotated[
-        ReportFormat, typer.Option("--format", envvar="LLMKIT_EVAL_FORMAT", help="What to print on stdout.")
-    ] = ReportFormat.text,
+    dry_run: DryRun = False,
+    cache: Cache = True,
+    refresh: Refresh = False,
+    output_format: Annotated[ReportFormat, shown("EVAL")] = ReportFormat.text,
     baseline: Annotated[
         str | None,
         typer.Option(metavar="RUN|FILE", help="Compare with this run, eval's latest run or baseline file, and gate."),
@@ -55,7 +49,7 @@ def eval_command(
     junit_samples: Annotated[
         bool, typer.Option("--junit-samples", help="With --junit: a test for each sample and scorer too.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no hints on stderr.")] = False,
+    quiet: Quiet = False,
 ) -> int:
     """Run a system over an eval set, score it, and write a run folder with reports.
 

@@ -14,6 +14,7 @@ from llmkit.cli._formats import Format
 from llmkit.cli._index_calibrate import calibrate_command
 from llmkit.cli._index_eval import eval_command
 from llmkit.cli._index_tune import tune_command
+from llmkit.cli._options import Named, Quiet, replaced, shown
 
 if TYPE_CHECKING:
     from llmkit.flows.index.forecast import Forecast
@@ -29,15 +30,8 @@ index_app = typer.Typer(
 )
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The index config (YAML).")]
-Named = Annotated[
-    str, typer.Argument(metavar="INDEX|CONFIG", help="The index: its folder, its name, or the config that builds it.")
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", envvar="LLMKIT_INDEX_SET", help="Replace a value of the config."),
-]
-Shown = Annotated[Format, typer.Option("--format", envvar="LLMKIT_INDEX_FORMAT", help="What to print on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no hints on stderr.")]
+Set = Annotated[list[str] | None, replaced("INDEX")]
+Shown = Annotated[Format, shown("INDEX")]
 
 
 def _help(ctx: typer.Context, wanted: bool) -> None:

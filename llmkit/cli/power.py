@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmkit.cli._formats import Format
+from llmkit.cli._options import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +26,7 @@ def power_command(
     correlation: Annotated[
         float, typer.Option(help="Without --against: how alike two versions score, sample by sample.")
     ] = 0.5,
-    output_format: Annotated[
-        Format, typer.Option("--format", envvar="LLMKIT_POWER_FORMAT", help="What to print on stdout.")
-    ] = Format.text,
+    output_format: Annotated[Format, shown("POWER")] = Format.text,
 ) -> None:
     """Plan the size of an eval set from a pilot run: how many rows a drop needs, and what repeats would save."""
     from llmkit.flows.power import plan_eval_set

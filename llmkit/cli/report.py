@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmkit.cli._formats import PageFormat
+from llmkit.cli._options import shown
 
 if TYPE_CHECKING:
     from llmkit.types import Run
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 
 def report_command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or the name of an eval for its latest run.")],
-    output_format: Annotated[
-        PageFormat, typer.Option("--format", envvar="LLMKIT_REPORT_FORMAT", help="What to print on stdout.")
-    ] = PageFormat.text,
+    output_format: Annotated[PageFormat, shown("REPORT")] = PageFormat.text,
     limitations: Annotated[
         bool, typer.Option("--limitations", help="Say how often the system is wrong, on what, judged how, as of when.")
     ] = False,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmkit.cli._formats import Format
+from llmkit.cli._options import Named, replaced, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,10 +33,7 @@ _INDENT = "    "
 
 
 def search_command(
-    index: Annotated[
-        str,
-        typer.Argument(metavar="INDEX|CONFIG", help="An index: its folder, its name, or the config that builds it."),
-    ],
+    index: Named,
     query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
     where: Annotated[
         list[str] | None,
@@ -49,16 +47,9 @@ def search_command(
     mode: Annotated[
         Mode | None, typer.Option(help="Which legs search; without it, as the index's config says.")
     ] = None,
-    override: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", envvar="LLMKIT_SEARCH_SET", help="Replace a key of 'retrieve': diversity=0.7."
-        ),
-    ] = None,
+    override: Annotated[list[str] | None, replaced("SEARCH", "a key of 'retrieve': diversity=0.7")] = None,
     whole: Annotated[bool, typer.Option("--whole", help="Print whole passages, not the part that fits best.")] = False,
-    output_format: Annotated[
-        Format, typer.Option("--format", envvar="LLMKIT_SEARCH_FORMAT", help="What to print on stdout.")
-    ] = Format.text,
+    output_format: Annotated[Format, shown("SEARCH")] = Format.text,
 ) -> int:
     """Search an index and print the passages that fit best, each with its document and characters."""
     from llmkit.cli._streams import say

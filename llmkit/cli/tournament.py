@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from llmkit.cli._formats import ReportFormat
+from llmkit.cli._options import Cache, Quiet, shown
 
 
 def tournament_command(
@@ -29,11 +30,9 @@ def tournament_command(
     override: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the config.")
     ] = None,
-    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use the response cache.")] = True,
-    output_format: Annotated[
-        ReportFormat, typer.Option("--format", envvar="LLMKIT_TOURNAMENT_FORMAT", help="What to print on stdout.")
-    ] = ReportFormat.text,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no hints on stderr.")] = False,
+    cache: Cache = True,
+    output_format: Annotated[ReportFormat, shown("TOURNAMENT")] = ReportFormat.text,
+    quiet: Quiet = False,
 ) -> int:
     """Rate recorded systems: Bradley-Terry with intervals, Elo over random orders, win rates.
 
