@@ -26,13 +26,17 @@ def writing(path: Path) -> Iterator[None]:
         raise _of_disk(error, path) from error
 
 
-def damaged(path: Path, why: str) -> InfrastructureError:
+class Damaged(InfrastructureError):  # noqa: N818 - what is wrong with the file, as its message says
+    """A file of the index is not what was written."""
+
+
+def damaged(path: Path, why: str) -> Damaged:
     """Return the sentence for a file of the index that is not what was written."""
     if "not a database" in why:
-        return InfrastructureError(
+        return Damaged(
             f"{path} is damaged: {why}, so nothing can be read of it; remove the folder {path.parent} and build again"
         )
-    return InfrastructureError(
+    return Damaged(
         f"{path} is damaged: {why}; 'llmkit index verify' says what is lost and with --repair mends it, or remove the "
         "folder and build again"
     )

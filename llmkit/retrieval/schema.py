@@ -86,12 +86,7 @@ def connect_writer(folder: Path) -> sqlite3.Connection:
             if version and version < SCHEMA_VERSION:
                 connection.executescript(f"BEGIN IMMEDIATE; {_FROM_1} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
             elif not version:
-                connection.execute("PRAGMA page_size = 8192")
-                connection.execute("PRAGMA journal_mode = WAL").fetchone()
-                connection.executescript(
-                    f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {_APPLICATION_ID}; "
-                    f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-                )
+                make_tables(connection)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA cache_size = -65536")
             connection.execute("PRAGMA temp_store = MEMORY")
@@ -99,6 +94,16 @@ def connect_writer(folder: Path) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def make_tables(connection: sqlite3.Connection) -> None:
+    """Make an empty file an index."""
+    connection.execute("PRAGMA page_size = 8192")
+    connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    connection.executescript(
+        f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {_APPLICATION_ID}; "
+        f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+    )
 
 
 def connect_reader(folder: Path) -> sqlite3.Connection:

@@ -12,6 +12,9 @@ from llmkit.flows.index.mend import Mended, mend
 from llmkit.flows.index.parts import Parts
 from llmkit.flows.index.plan import make_plan
 from llmkit.retrieval.checks import faults
+from llmkit.retrieval.failures import Damaged
+from llmkit.retrieval.publish import remake_lexical_table
+from llmkit.retrieval.salvage import salvage
 from llmkit.retrieval.schema import FILE_NAME
 from llmkit.retrieval.staged import embedded_text
 from llmkit.retrieval.store import IndexStore
@@ -58,6 +61,22 @@ def verify_index(folder: Path, parts: Parts | None = None, *, sample: int = SAMP
     """
     if not (folder / FILE_NAME).is_file():
         raise UsageError(f"there is no index in {folder}; make one with 'llmkit index build CONFIG'")
+    try:
+        return _verified(folder, parts, sample, repair=repair)
+    except Damaged as error:
+        if "not a database" in str(error):
+            raise
+        said = f"{FILE_NAME} cannot be read to its end: {error.__cause__ or error}"
+    if not repair:
+        return Verified([said], [said])
+    count = salvage(folder)
+    with IndexStore(folder) as store:
+        remake_lexical_table(store)
+    saved = f"of {FILE_NAME} {count:,} chunks could be read; a build reads every document again and embeds what is lost"
+    return Verified([said], [saved])
+
+
+def _verified(folder: Path, parts: Parts | None, sample: int, *, repair: bool) -> Verified:
     with IndexStore(folder) as store:
         meta = store.meta
         if meta is None:
