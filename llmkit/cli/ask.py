@@ -47,8 +47,9 @@ def ask_command(
 ) -> int:
     """Answer a question from an index, with numbered citations; say so where the documents do not hold the answer."""
     from llmkit.cli._streams import say
+    from llmkit.config.engine_config import CACHE_PATH
     from llmkit.flows.answer import Answerer
-    from llmkit.flows.opening import CACHE_PATH, asked_model, open_to_search, search_overrides
+    from llmkit.flows.opening import asked_model, open_to_search, search_overrides
     from llmkit.retrieval.filters import all_of
 
     settings: dict[str, Any] = search_overrides(override or [])

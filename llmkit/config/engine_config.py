@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from llmkit.config.section import FileName, Flag, Number, Section, Whole
+
+CACHE_PATH = Path(".llmkit") / "responses.sqlite"
+"""Where answers are kept for later runs, below the working directory."""
 
 
 class EngineConfig(Section):
@@ -40,3 +44,9 @@ class EngineConfig(Section):
     cache: Flag | FileName = Field(
         default=True, description="Keep answers for later runs: true, false, or the path of the cache file."
     )
+
+    def cache_file(self, base: Path) -> Path | None:
+        """Return where answers are kept, in a config whose paths start from ``base``; None where they are not."""
+        if isinstance(self.cache, bool):
+            return CACHE_PATH if self.cache else None
+        return base / Path(self.cache).expanduser()

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from llmkit.flows.opening import CACHE_PATH, Opened
+from llmkit.config.engine_config import CACHE_PATH
+from llmkit.flows.opening import Opened
 from llmkit.flows.routed import Asked, addressed, held
 from llmkit.flows.search import Found, Hit
 from llmkit.prompts.fence import fenced

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from llmkit import registry
+from llmkit.config.engine_config import CACHE_PATH
 from llmkit.config.problems import retrieve_problems
 from llmkit.config.retrieve import RetrieveConfig
 from llmkit.errors import ConfigError, Problem
@@ -19,10 +20,6 @@ from llmkit.flows.legs import Legs, embedder_of
 from llmkit.flows.routed import Asked, held
 from llmkit.flows.search import EMBED, RERANK, TRANSFORM, Found, Searcher, mode_of
 from llmkit.retrieval.index import Index
-
-CACHE_PATH = Path(".llmkit") / "responses.sqlite"
-"""Where answers of models are remembered."""
-
 
 _PARTS = {"boost", "expand", "rerank", "transform"}
 

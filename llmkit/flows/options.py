@@ -9,8 +9,6 @@ from typing import Any, Protocol
 
 from llmkit.engine import Event, PriceBook, Settings
 
-CACHE_PATH = Path(".llmkit") / "responses.sqlite"
-
 
 @dataclass(frozen=True, slots=True)
 class Started(Event):
@@ -83,7 +81,7 @@ class Asking(Protocol):
 
 def cache_path(setup: Asking, options: Options) -> Path | None:
     """Return where the response cache is, or None where the user, the config or those who are asked want none."""
-    wanted = setup.config.engine.cache
-    if not options.cache or wanted is False or not any(getattr(one, "cacheable", False) for one in setup.providers):
+    if not options.cache or not any(getattr(one, "cacheable", False) for one in setup.providers):
         return None
-    return CACHE_PATH if isinstance(wanted, bool) else setup.config.path(wanted)
+    found: Path | None = setup.config.engine.cache_file(setup.config.base)
+    return found

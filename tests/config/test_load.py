@@ -288,3 +288,17 @@ def test_loading_imports_nothing_heavy_before_it_must() -> None:
     code = "import sys, llmkit.config; print(sorted({'pydantic', 'yaml', 'jsonschema', 'numpy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("true", Path(".llmkit/responses.sqlite")),
+        ("false", None),
+        ("kept.sqlite", Path("conf/kept.sqlite")),
+        ("~/kept.sqlite", Path.home() / "kept.sqlite"),
+    ],
+)
+def test_a_cache_lies_beside_the_config_or_where_all_do(written: str, expected: Path | None, load: Load) -> None:
+    config = load(f"dataset: rows.jsonl\ntarget: echo\nmetrics: [exact_match]\nengine: {{cache: {written}}}\n")
+    assert config.engine.cache_file(Path("conf")) == expected

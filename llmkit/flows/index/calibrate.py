@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from llmkit.config.engine_config import CACHE_PATH
 from llmkit.errors import UsageError
 from llmkit.flows.answer import confidence_in
 from llmkit.flows.index.queries import spans_of
 from llmkit.flows.index.tune import keep_in_meta
 from llmkit.flows.index.worst import first_right, known_by, right_documents
-from llmkit.flows.opening import CACHE_PATH, Opened, open_to_search
+from llmkit.flows.opening import Opened, open_to_search
 from llmkit.flows.routed import held
 from llmkit.flows.search import Found, Hit
 from llmkit.hashing import digest

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from llmkit import registry
+from llmkit.config.engine_config import CACHE_PATH
 from llmkit.flows.index.queries import QRELS, spans_of
 from llmkit.flows.index.status import index_status
 from llmkit.flows.index.worst import ANSWER_DEPTH, First, first_right, right_documents, worst
-from llmkit.flows.opening import CACHE_PATH, Opened, open_to_search, retrieve_settings
+from llmkit.flows.opening import Opened, open_to_search, retrieve_settings
 from llmkit.flows.routed import held
 from llmkit.flows.search import has_words
 from llmkit.retrieval.records import StoredChunk

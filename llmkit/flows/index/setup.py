@@ -109,10 +109,7 @@ def _embedding(config: IndexConfig) -> Iterator[Any]:
     from llmkit.flows.engine_settings import engine_settings
 
     prices = PriceBook.load(*config.paths(config.prices))
-    wanted = config.engine.cache
-    cache = (
-        None if wanted is False else Path(".llmkit") / "responses.sqlite" if wanted is True else config.base / wanted
-    )
+    cache = config.engine.cache_file(config.base)
     settings = engine_settings(config.engine)
     try:
         with embedding(plugin, base=config.base, settings=settings, cache=cache, prices=prices) as embedder:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from llmkit import registry
+from llmkit.config.engine_config import CACHE_PATH
 from llmkit.errors import UsageError
 from llmkit.flows.index.derive import EXACT_BELOW, live_vectors
 from llmkit.flows.index.queries import QRELS
 from llmkit.flows.index.sweep import TRIALS, Ground, Point, Trial, sweep
-from llmkit.flows.opening import CACHE_PATH, Opened, open_to_search
+from llmkit.flows.opening import Opened, open_to_search
 from llmkit.flows.routed import addressed, held
 from llmkit.flows.search import EMBED
 from llmkit.retrieval.store import IndexStore
