@@ -111,11 +111,20 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class Loglikelihood:
-    """The summed natural-log probability of one continuation, its token count, and whether it is the greedy one."""
+    """The summed natural-log probability of one continuation, its token count, and whether it is the greedy one.
+
+    ``parts`` are the log-probabilities of its tokens one by one, where the request's ``params`` asked for them
+    (`EACH_LOGPROB`) and the model gives them.
+    """
 
     logprob: float
     tokens: int
     greedy: bool
+    parts: tuple[float, ...] = ()
+
+
+EACH_LOGPROB = "each_logprob"
+"""The parameter of a ``loglikelihood`` request that asks for every token's own log-probability, where it is true."""
 
 
 @dataclass(frozen=True, slots=True)

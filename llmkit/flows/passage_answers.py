@@ -10,9 +10,9 @@ from llmkit.errors import PermanentError
 from llmkit.prompts.fence import fenced
 from llmkit.protocols import Dialogue
 from llmkit.providers.rag import Rag
-from llmkit.retrieval.likelihoods import log_prior, noisy_channel, product_of_experts, rag_sequence_of_sums
+from llmkit.retrieval.likelihoods import log_prior, noisy_channel, product_of_experts, rag_sequence_of_sums, rag_token
 from llmkit.text.normalise import squad
-from llmkit.types import Passage, Request
+from llmkit.types import EACH_LOGPROB, Loglikelihood, Passage, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,17 @@ def fused(
         }
         return _best(order, scores)
     texts = [passage.text for passage in passages]
-    if settings.fuse == "rag_sequence":
-        given = yield from _likelihoods([_asks(question, text) for text in texts], [list(order.values())] * len(texts))
-        scores = {name: rag_sequence_of_sums([row[at] for row in given], prior) for at, name in enumerate(order)}
+    if settings.fuse in {"rag_sequence", "rag_token"}:
+        per_token = settings.fuse == "rag_token"
+        prompts, candidates = [_asks(question, text) for text in texts], list(order.values())
+        given = yield from _likelihoods(prompts, [candidates] * len(texts), per_token=per_token)
+        columns = {name: [row[at] for row in given] for at, name in enumerate(order)}
+        if per_token:
+            scores = {name: rag_token(_matrix(column, order[name]), prior) for name, column in columns.items()}
+        else:
+            scores = {
+                name: rag_sequence_of_sums([one.logprob for one in column], prior) for name, column in columns.items()
+            }
         return _best(order, scores)
     logs = yield from _experts(question, texts, answers, settings.fuse)
     scores = {}
@@ -94,20 +102,40 @@ def _experts(
         prompts["prior"] = [(f"{_reads(text)}\n\nQuestion:", f" {question}") for text in texts]
     flat = [pair for pairs in prompts.values() for pair in pairs]
     given = yield from _likelihoods([prompt for prompt, _ in flat], [[text] for _, text in flat])
-    values = iter(row[0] for row in given)
+    values = iter(row[0].logprob for row in given)
     return {name: [next(values) for _ in pairs] for name, pairs in prompts.items()}
 
 
-def _likelihoods(prompts: Sequence[str], texts: Sequence[Sequence[str]]) -> Dialogue[list[list[float]]]:
+def _likelihoods(
+    prompts: Sequence[str], texts: Sequence[Sequence[str]], *, per_token: bool = False
+) -> Dialogue[list[Sequence[Loglikelihood]]]:
+    params = {EACH_LOGPROB: True} if per_token else {}
     responses = yield [
-        Request(messages=({"role": "user", "content": prompt},), kind="loglikelihood", texts=tuple(wanted))
+        Request(
+            messages=({"role": "user", "content": prompt},), params=params, kind="loglikelihood", texts=tuple(wanted)
+        )
         for prompt, wanted in zip(prompts, texts, strict=True)
     ]
     for response, wanted in zip(responses, texts, strict=True):
         if len(response.loglikelihoods) != len(wanted):
             message = "not available: the model does not say how likely a given text is; use fuse: vote"
             raise PermanentError(message, kind="no_likelihoods")
-    return [[one.logprob for one in response.loglikelihoods] for response in responses]
+        if per_token and any(len(one.parts) != one.tokens for one in response.loglikelihoods):
+            message = "not available: the model does not say how likely each token of a text is; use fuse: rag_sequence"
+            raise PermanentError(message, kind="no_likelihoods")
+    return [response.loglikelihoods for response in responses]
+
+
+def _matrix(column: Sequence[Loglikelihood], answer: str) -> list[tuple[float, ...]]:
+    """Return the log-probability of each token (T) of an answer under each passage (K), shape (K, T).
+
+    Raises:
+        PermanentError: kind ``no_likelihoods``: after another passage it is cut into other tokens.
+    """
+    if len({one.tokens for one in column}) > 1:
+        message = f"not available: the model cuts '{answer[:40]}' into other tokens after another passage"
+        raise PermanentError(f"{message}; use fuse: rag_sequence", kind="no_likelihoods")
+    return [one.parts for one in column]
 
 
 def _reads(text: str) -> str:

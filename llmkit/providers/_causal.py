@@ -38,10 +38,11 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """One continuation to score: the last ``count`` of ``tokens``."""
+    """One continuation to score: the last ``count`` of ``tokens``, with ``parts`` each by itself too."""
 
     tokens: tuple[int, ...]
     count: int
+    parts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class CausalModel:
             return (self._bos, *tokens)
         return tokens
 
-    def likelihood(self, prompt: str, continuation: str) -> Likelihood:
+    def likelihood(self, prompt: str, continuation: str, *, parts: bool = False) -> Likelihood:
         """Return the job that scores ``continuation`` after ``prompt``.
 
         The two are tokenised together, and the prompt alone to know where it ends; white space at its end goes to the
@@ -112,7 +113,7 @@ class CausalModel:
             raise PermanentError("there is nothing to score: prompt and continuation are empty", kind="empty")
         if len(whole) - 1 > self._limit:
             raise self._too_long(len(whole))
-        return Likelihood(whole, len(whole) - start)
+        return Likelihood(whole, len(whole) - start, parts)
 
     def generation(self, tokens: tuple[int, ...], sampling: Sampling) -> Generate:
         """Return the job that answers a prompt, with room for at least one new token."""
@@ -160,8 +161,9 @@ class CausalModel:
             rows = torch.log_softmax(logits[row, end - job.count : end].float(), dim=-1)
             wanted = torch.tensor(job.tokens[-job.count :], device=rows.device)
             greedy = bool((rows.argmax(dim=-1) == wanted).all())
-            total = float(rows.gather(1, wanted[:, None]).double().sum())
-            scores.append(Loglikelihood(total, job.count, greedy))
+            found = rows.gather(1, wanted[:, None]).double()
+            parts = tuple(found[:, 0].tolist()) if job.parts else ()
+            scores.append(Loglikelihood(float(found.sum()), job.count, greedy, parts))
         return scores
 
     def _generate(self, jobs: Sequence[Generate]) -> list[Response]:

@@ -47,8 +47,8 @@ class _Token:
     offset: int | None = None
 
 
-def loglikelihood(choice: Mapping[str, Any], context: str, continuation: str) -> Loglikelihood:
-    """Return the log-likelihood of ``continuation`` after ``context`` from an echoed prompt.
+def loglikelihood(choice: Mapping[str, Any], context: str, continuation: str, *, parts: bool = False) -> Loglikelihood:
+    """Return the log-likelihood of ``continuation`` after ``context`` from an echoed prompt, with ``parts`` by tokens.
 
     The tokens counted are those that hold at least one character of the continuation. A token that straddles
     the boundary (``"Answer: "`` + ``"Paris"`` tokenised as ``Answer:`` and `` Paris``) is counted whole: what the
@@ -66,7 +66,8 @@ def loglikelihood(choice: Mapping[str, Any], context: str, continuation: str) ->
         raise UnsupportedError("the tokens it returns do not add up to the prompt")
     shift, ends = spans
     start, stop = shift + len(context), shift + len(context) + len(continuation)
-    total, count, greedy = 0.0, 0, True
+    found: list[float] = []
+    greedy = True
     for token, (first, last) in zip(tokens, ends, strict=True):
         # A piece of a character that later tokens complete has no width; at the boundary it is the continuation's.
         piece = first == last == start and token.logprob is not None
@@ -74,12 +75,11 @@ def loglikelihood(choice: Mapping[str, Any], context: str, continuation: str) ->
             continue
         if token.logprob is None:
             raise UnsupportedError("it gives no log-probability to the first token; give the request a context")
-        total += token.logprob
-        count += 1
+        found.append(token.logprob)
         greedy = greedy and token.greedy
-    if continuation and not count:
+    if continuation and not found:
         raise UnsupportedError("the tokens it returns do not reach the continuation")
-    return Loglikelihood(total, count, greedy)
+    return Loglikelihood(sum(found), len(found), greedy, tuple(found) if parts else ())
 
 
 def _spans(tokens: Sequence[_Token], prompt: str) -> tuple[int, list[tuple[int, int]]] | None:

@@ -16,7 +16,7 @@ from llmkit.errors import PermanentError, RequestError, TransientError
 from llmkit.providers import _openai_logprobs, _openai_sse
 from llmkit.providers._openai_failures import Reply, failure, failure_in_success, short
 from llmkit.providers._openai_wire import content_text, prompt_text
-from llmkit.types import Json, Request, Response
+from llmkit.types import EACH_LOGPROB, Json, Request, Response
 
 _DECODE = json.JSONDecoder().decode
 _OK = 200
@@ -133,7 +133,7 @@ class Reader:
         context = prompt_text(request.messages)
         try:
             found = tuple(
-                _openai_logprobs.loglikelihood(choice, context, text)
+                _openai_logprobs.loglikelihood(choice, context, text, parts=bool(request.params.get(EACH_LOGPROB)))
                 for choice, text in zip(choices, request.texts, strict=True)
             )
         except _openai_logprobs.UnsupportedError as error:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from llmkit.types import Json, Message, Request
+from llmkit.types import EACH_LOGPROB, Json, Message, Request
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, default=dict).encode
 _LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
@@ -64,7 +64,8 @@ def build(dialect: Dialect, request: Request) -> Call:
         prompts = [context + text for text in request.texts]
         prompt: Json = prompts[0] if len(prompts) == 1 else prompts
         body = {"model": model, "prompt": prompt, "echo": True, "logprobs": 1, "max_tokens": 0, "temperature": 0}
-        return Call("/completions", _merged(body, dialect.extra, request.params))
+        asked = {name: value for name, value in request.params.items() if name != EACH_LOGPROB}
+        return Call("/completions", _merged(body, dialect.extra, asked))
     own = dialect.params
     if request.params.keys() & _LIMITS:
         own = {key: value for key, value in own.items() if key not in _LIMITS}

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from llmkit.providers._answers import question
 from llmkit.registry import provider
-from llmkit.types import Loglikelihood, Request, Response
+from llmkit.types import EACH_LOGPROB, Loglikelihood, Request, Response
 
 
 @provider("echo")
@@ -34,7 +34,9 @@ class Echo:
         """
         asked = question(request)
         if request.kind == "loglikelihood":
-            return Response(loglikelihoods=tuple(_likelihood(asked, text) for text in request.texts), finish="stop")
+            return Response(
+                loglikelihoods=tuple(_likelihood(asked, text, request) for text in request.texts), finish="stop"
+            )
         answer = self.prefix + (asked if self.text is None else self.text)
         return Response(text=answer, tokens_in=len(asked.split()), tokens_out=len(answer.split()), finish="stop")
 
@@ -42,7 +44,9 @@ class Echo:
         """Nothing is held open."""
 
 
-def _likelihood(prompt: str, continuation: str) -> Loglikelihood:
+def _likelihood(prompt: str, continuation: str, request: Request) -> Loglikelihood:
     words = len(continuation.split())
     certain = continuation.strip() == prompt.strip()
-    return Loglikelihood(logprob=0.0 if certain else -float(words), tokens=words, greedy=certain)
+    each = 0.0 if certain else -1.0
+    parts = (each,) * words if request.params.get(EACH_LOGPROB) else ()
+    return Loglikelihood(logprob=each * words, tokens=words, greedy=certain, parts=parts)

@@ -11,7 +11,7 @@ from llmkit.registry import provider
 from llmkit.types import Request, Response
 
 Mode = Literal["closed_book", "retrieval_only", "retrieval_augmented", "oracle"]
-Fuse = Literal["vote", "direct", "noisy_channel", "experts", "rag_sequence"]
+Fuse = Literal["vote", "direct", "noisy_channel", "experts", "rag_sequence", "rag_token"]
 
 
 @provider("rag")
@@ -37,7 +37,8 @@ class Rag:
         fuse: How one of the passages' answers is chosen. ``vote``: what most passages say, each with the weight of its
             retrieval score. The others need a model that says how likely given texts are: ``direct``: p(a|q,p);
             ``noisy_channel``: p(q|a,p) p(a|p) / p(q|p); ``experts``: the product of all of them and p(p|q);
-            ``rag_sequence``: the sum over passages of p(p|q) p(a|q,p).
+            ``rag_sequence``: the sum over passages of p(p|q) p(a|q,p); ``rag_token``: the same sum for each token of
+            the answer, multiplied.
         weights: Of ``experts``: the exponent of each (``retrieval``, ``direct``, ``question``, ``answer``, ``prior``).
         temperature: Of p(p|q), the softmax of retrieval scores as shares of the best one.
     """

@@ -16,7 +16,7 @@ from llmkit.hashing import digest
 from llmkit.providers._answers import content_text
 from llmkit.providers._batches import Batches
 from llmkit.registry import provider
-from llmkit.types import Loglikelihood, Message, Request, Response
+from llmkit.types import EACH_LOGPROB, Loglikelihood, Message, Request, Response
 
 if TYPE_CHECKING:
     from llmkit.providers._causal import CausalModel, Sampling
@@ -147,7 +147,8 @@ class Transformers:
 
     async def _likelihoods(self, model: CausalModel, request: Request) -> Response:
         prompt = _joined(request.messages)
-        jobs = [model.likelihood(prompt, text) for text in request.texts]
+        parts = bool(request.params.get(EACH_LOGPROB))
+        jobs = [model.likelihood(prompt, text, parts=parts) for text in request.texts]
         found: list[Loglikelihood] = await asyncio.gather(
             *(self._batches.submit(job, "likelihood", len(job.tokens)) for job in jobs)
         )

@@ -154,7 +154,10 @@ def _put_numbers(row: dict[str, Any], response: Response) -> None:
             for item in response.logprobs
         ]
     if response.loglikelihoods:
-        row["loglikelihoods"] = [[_log(item.logprob), item.tokens, item.greedy] for item in response.loglikelihoods]
+        row["loglikelihoods"] = [
+            [_log(item.logprob), item.tokens, item.greedy, *([[*map(_log, item.parts)]] if item.parts else ())]
+            for item in response.loglikelihoods
+        ]
     if response.embeddings:
         row["embeddings"] = response.embeddings
     if response.retrieved:
@@ -190,7 +193,10 @@ def response_from_dict(
         tuple(get("alternatives", ())),
         tuple(get("tool_calls", ())),
         _logprobs(row["logprobs"]) if "logprobs" in row else (),
-        tuple(Loglikelihood(_unlog(value), tokens, greedy) for value, tokens, greedy in row["loglikelihoods"])
+        tuple(
+            Loglikelihood(_unlog(value), tokens, greedy, *(tuple(map(_unlog, part)) for part in parts))
+            for value, tokens, greedy, *parts in row["loglikelihoods"]
+        )
         if "loglikelihoods" in row
         else (),
         tuple(map(tuple, row["embeddings"])) if "embeddings" in row else (),

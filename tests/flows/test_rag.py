@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmkit.errors import ConfigError, PermanentError, UsageError
+from llmkit.flows.answer import GENERATE
+from llmkit.flows.opening import asked_model
 from llmkit.flows.passage_answers import fused, prior_of
+from llmkit.flows.routed import addressed, held
+from llmkit.prompts.fence import fenced
 from llmkit.providers.rag import Rag
 from llmkit.retrieval.likelihoods import log_prior
-from llmkit.types import Loglikelihood, Passage, Request, Response
+from llmkit.types import EACH_LOGPROB, Loglikelihood, Passage, Request, Response
 from tests.cli.command import Done, llmkit, read_rows, write_config, write_rows
 from tests.fakeserver import FakeServer
 from tests.retrieval.made_index import make_index
@@ -180,13 +186,15 @@ def chosen(answers: list[str], logs: Mapping[str, float] | None = None, scores: 
         requests = next(dialogue)
     except StopIteration as end:
         return str(end.value.text)
-    given = []
+    answered = []
     for request in requests:
         prompt = str(request.messages[0]["content"])
         values = [next((v for k, v in (logs or {}).items() if k in f"{prompt}|{text}"), -9.0) for text in request.texts]
-        given.append(Response(loglikelihoods=tuple(Loglikelihood(value, 1, True) for value in values)))
+        each = bool(request.params.get(EACH_LOGPROB))
+        found = [Loglikelihood(value, 1, True, (value,) if each else ()) for value in values]
+        answered.append(Response(loglikelihoods=tuple(found)))
     with pytest.raises(StopIteration) as stop:
-        dialogue.send(given if logs is not None else [Response()] * len(requests))
+        dialogue.send(answered if logs is not None else [Response()] * len(requests))
     return str(stop.value.value.text)
 
 
@@ -200,6 +208,7 @@ def test_formulas_choose_by_their_probabilities() -> None:
     answers = ["one", "two", "three"]
     assert chosen(answers, {"|two": -1.0}, fuse="direct") == "two"
     assert chosen(answers, {"|three": -1.0}, fuse="rag_sequence") == "three"
+    assert chosen(answers, {"|three": -1.0}, fuse="rag_token") == "three"
     # The question is likelier given the second answer; nothing else tells the answers apart.
     assert chosen(answers, {"Answer: two\nQuestion:": -1.0}, fuse="noisy_channel") == "two"
     assert chosen(answers, {"|one": -8.0, "|three": -1.0}, fuse="experts") == "three"
@@ -208,9 +217,75 @@ def test_formulas_choose_by_their_probabilities() -> None:
 
 
 def test_where_there_are_no_probabilities_it_is_not_available() -> None:
-    for fuse in ("direct", "noisy_channel", "experts", "rag_sequence"):
+    for fuse in ("direct", "noisy_channel", "experts", "rag_sequence", "rag_token"):
         with pytest.raises(PermanentError, match="not available"):
             chosen(["a", "b", "c"], None, fuse=fuse)
+
+
+def scored(fuse: Any, *rows: Sequence[Loglikelihood], answers: Sequence[str] = ("a b", "c d")) -> dict[str, float]:
+    """Return what each candidate scores where each passage's request is answered with one of ``rows``."""
+    passages = PASSAGES[: len(rows)]
+    settings = Rag(Path("ix"), "echo", contexts="per_passage", fuse=fuse)
+    prior = log_prior([1.0] * len(rows))
+    dialogue = fused("Why?", passages, [answers[at % len(answers)] for at in range(len(rows))], prior, settings)
+    next(dialogue)
+    with pytest.raises(StopIteration) as stop:
+        dialogue.send([Response(loglikelihoods=tuple(row)) for row in rows])
+    return dict(stop.value.value.scores)
+
+
+def likely(*parts: float) -> Loglikelihood:
+    return Loglikelihood(sum(parts), len(parts), False, parts)
+
+
+def test_rag_token_lets_every_token_come_from_another_passage() -> None:
+    rows = ([likely(-1.0, -5.0), likely(-3.5, -3.5)], [likely(-5.0, -1.0), likely(-3.5, -3.5)])
+    token, sequence = scored("rag_token", *rows), scored("rag_sequence", *rows)
+    by_hand = 2 * np.log(0.5 * np.exp(-1.0) + 0.5 * np.exp(-5.0))
+    assert token["a b"] == pytest.approx(by_hand)
+    assert sequence["a b"] == pytest.approx(-6.0)
+    assert token["c d"] == pytest.approx(-7.0)
+
+
+logs = st.floats(-20, 0)
+
+
+@given(st.lists(logs, min_size=1, max_size=5), st.integers(1, 3))
+def test_rag_token_is_rag_sequence_where_passages_agree(parts: list[float], passages: int) -> None:
+    rows = [[likely(*parts)]] * passages
+    found = [scored(fuse, *rows, answers=["a"])["a"] for fuse in ("rag_token", "rag_sequence")]
+    assert found[0] == pytest.approx(found[1], abs=1e-9)
+
+
+@given(st.lists(logs, min_size=1, max_size=3))
+def test_rag_token_is_rag_sequence_for_one_token(values: list[float]) -> None:
+    rows = [[likely(value)] for value in values]
+    found = [scored(fuse, *rows, answers=["a"])["a"] for fuse in ("rag_token", "rag_sequence")]
+    assert found[0] == pytest.approx(found[1], abs=1e-9)
+
+
+def test_rag_token_is_not_available_where_tokens_are_not_given_or_differ() -> None:
+    plain = Loglikelihood(-3.0, 2, False)
+    for rows, message in [
+        (([plain], [plain]), "does not say how likely each token"),
+        (([likely(-1.0)], [likely(-1.0, -2.0)]), "cuts 'a' into other tokens after another passage"),
+    ]:
+        with pytest.raises(PermanentError, match=message):
+            scored("rag_token", *rows, answers=["a"])
+
+
+def test_an_endpoint_that_echoes_gives_rag_token_its_tokens(tmp_path: Path) -> None:
+    for echoes in (True, False):
+        with FakeServer(answer="Paris on the Seine", prompt_logprobs=echoes) as server:
+            model = {"openai": {"model": "fake", "base_url": server.base_url}}
+            bench(tmp_path, {"generate": model, "contexts": "per_passage", "fuse": "rag_token"}, metrics=["contains"])
+            done = run(tmp_path, "--overwrite", "--no-cache")
+        [first, *_] = read_rows(tmp_path / "run" / "outputs.jsonl")
+        assert done.code == (0 if echoes else 3), done.err
+        if echoes:
+            assert first["response"]["extra"]["fused"]["Paris on the Seine"] < 0
+        else:
+            assert first["error"]["message"]
 
 
 def test_a_model_without_probabilities_is_refused(tmp_path: Path) -> None:
@@ -221,13 +296,13 @@ def test_a_model_without_probabilities_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_endpoint_with_probabilities_chooses_by_them_and_one_without_is_an_error_of_the_row(tmp_path: Path) -> None:
-    for given in (True, False):
-        with FakeServer(answer="Paris", prompt_logprobs=given) as server:
+    for echoes in (True, False):
+        with FakeServer(answer="Paris", prompt_logprobs=echoes) as server:
             model = {"openai": {"model": "fake", "base_url": server.base_url}}
             bench(tmp_path, {"generate": model, "contexts": "per_passage", "fuse": "experts"}, metrics=["contains"])
             done = run(tmp_path, "--overwrite", "--no-cache")
         [first, *_] = read_rows(tmp_path / "run" / "outputs.jsonl")
-        if given:
+        if echoes:
             assert done.code == 0, done.err
             assert first["text"] == "Paris"
             assert first["response"]["extra"]["fused"]["Paris"] < 0
@@ -248,3 +323,37 @@ def test_rag_is_listed() -> None:
     assert registry.describe("providers", "rag").arguments
     with pytest.raises(UsageError):
         registry.build("providers", {"rag": {"index": "ix", "generate": "echo", "modes": []}})
+
+
+@pytest.mark.slow
+def test_what_rag_token_scores_is_what_transformers_marginalises(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    from tests.tiny_gpt2 import write_tiny_gpt2
+
+    (tmp_path / "model").mkdir()
+    write_tiny_gpt2(
+        tmp_path / "model", "the quick brown fox jumps over a lazy dog in alpha beta", positions=512, seed=3
+    )
+    spec = {"transformers": {"folder": str(tmp_path / "model")}}
+    asked = {GENERATE: asked_model(spec, tmp_path, "generate")}
+    settings = Rag(Path("ix"), "echo", contexts="per_passage", fuse="rag_token")
+    prior = log_prior([1.0, 0.2, 0.5])
+    answers = ["the quick fox", "a lazy dog", "the quick fox"]
+    choice = held(addressed(GENERATE, fused("Why?", PASSAGES, answers, prior, settings)), asked)
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "model")
+    model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "model").eval()
+    for answer, ours in choice.scores.items():
+        rows = []
+        for passage in PASSAGES:
+            prompt = f"{fenced('passage 1', passage.text)}\n\nQuestion: Why?\nAnswer:"
+            before, whole = tokenizer(prompt)["input_ids"], tokenizer(prompt + answer)["input_ids"]
+            wanted = torch.tensor(whole[len(before) :])
+            with torch.no_grad():
+                rows.append(model(torch.tensor([whole])).logits[0, len(before) - 1 : -1])
+        scores = torch.tensor(np.asarray(prior)[None], dtype=torch.float32)
+        theirs = transformers.RagTokenForGeneration.marginalize(None, torch.stack(rows), scores, n_docs=len(PASSAGES))
+        assert ours == pytest.approx(float(theirs[0].gather(1, wanted[:, None]).sum()), abs=1e-3)
+    assert set(choice.scores) == {"the quick fox", "a lazy dog"}
+    assert choice.text == max(choice.scores, key=lambda one: choice.scores[one])

@@ -450,6 +450,8 @@ def test_the_continuations_tokens_are_those_that_overlap_it(tokens: list[str], c
     everything = tokens + tail
     logprobs: list[float | None] = [None, *(-float(2**i) for i in range(1, len(everything)))]
     found = loglikelihood(echoed(everything, logprobs), text[:at], text[at:])
+    each = loglikelihood(echoed(everything, logprobs), text[:at], text[at:], parts=True)
+    assert (found.parts, len(each.parts), sum(each.parts)) == ((), each.tokens, found.logprob)
     ends = [len("".join(tokens[: i + 1])) for i in range(len(tokens))]
     wanted = [logprobs[i] for i, end in enumerate(ends) if end > at]
     assert found.logprob == sum(p for p in wanted if p is not None)

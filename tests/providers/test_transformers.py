@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import dataclasses
 import json
 import math
 import threading
@@ -17,7 +18,7 @@ from llmkit.errors import ConfigError, MissingExtraError, PermanentError
 from llmkit.providers import transformers as plugin
 from llmkit.providers._batches import Batches
 from llmkit.providers.transformers import Transformers
-from llmkit.types import Loglikelihood, Request, Response
+from llmkit.types import EACH_LOGPROB, Loglikelihood, Request, Response
 from tests.tiny_gpt2 import write_tiny_gpt2
 
 torch = pytest.importorskip("torch", reason="needs the extra 'transformers'")
@@ -89,6 +90,17 @@ def test_loglikelihoods_are_a_plain_loops(folder: Path, batch_size: int) -> None
             expected = _plain_likelihood(folder, before, after)
             assert got.logprob == pytest.approx(expected.logprob, abs=1e-5)
             assert (got.tokens, got.greedy) == (expected.tokens, expected.greedy)
+
+
+def test_a_likelihood_is_the_sum_of_its_tokens_which_are_given_where_they_are_asked_for(folder: Path) -> None:
+    asked = {"kind": "loglikelihood", "texts": (" fox runs", " sun")}
+    plain = _prompt(" ".join(TEXT[:4]), **asked)
+    each = dataclasses.replace(plain, params={EACH_LOGPROB: True})
+    without, with_parts = _ask(Transformers(folder=folder), plain, each)
+    for one, other in zip(without.loglikelihoods, with_parts.loglikelihoods, strict=True):
+        assert one.parts == ()
+        assert len(other.parts) == other.tokens == one.tokens
+        assert sum(other.parts) == pytest.approx(one.logprob, abs=1e-5)
 
 
 def test_the_greedy_answer_is_flagged_greedy_and_others_are_not(folder: Path) -> None:

@@ -106,6 +106,16 @@ def test_an_impossible_token_keeps_its_minus_infinity() -> None:
     assert through_disk(record, response_to_dict, response_from_dict) == record
 
 
+def test_the_tokens_of_a_likelihood_are_kept_where_there_are_any() -> None:
+    found = (
+        Loglikelihood(-3.0, 2, False, (-1.0, -2.0)),
+        Loglikelihood(-inf, 1, False, (-inf,)),
+        Loglikelihood(-1.0, 4, True),
+    )
+    record = Response(loglikelihoods=found)
+    assert through_disk(record, response_to_dict, response_from_dict) == record
+
+
 def test_odd_values_in_a_free_field_do_not_lose_a_paid_answer() -> None:
     extra = {"nan": nan, "deep": [inf, {"x": {1}}], "own": MappingProxyType({"a": 1}), "object": 1 + 2j}
     row = json.loads(to_json(response_to_dict(Response("hi", extra=extra))))
