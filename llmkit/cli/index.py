@@ -158,11 +158,11 @@ def verify_command(
 
             parts = stack.enter_context(prepared(load_index_config(path)))
         found = verify_index(folder, parts, sample=sample, repair=repair)
-    behind = ", ".join(f"{count:,} {name}" for name, count in found.behind.items())
+    behind = ", ".join(f"{count:,} {name}" for name, count in (found.behind or {}).items())
     lines = [f"damaged: {fault}" for fault in found.faults] or ["whole: every chunk and vector is what was written"]
     if found.embedded and not found.faults:
         lines.append(f"embedder: {found.embedded:,} chunks embedded again, all the same")
-    if parts is not None:
+    if found.behind is not None:
         lines.append(f"documents: {behind} since the last build" if behind else "documents: in step")
     if found.restored:
         lines.append(f"restored: {len(found.restored):,} documents from their sources")
@@ -172,6 +172,7 @@ def verify_command(
     if found.faults and not found.left:
         lines.append("mended: every chunk and vector is what was written")
     elif found.faults:
+        lines += [f"left: {fault}" for fault in found.left if repair and fault not in found.faults]
         config = "" if parts is not None or repair else " with the index's config"
         lines.append(f"to mend it: {'' if repair else f'--repair{config}, then '}llmkit index build")
     _print(asdict(found), lines, output_format)

@@ -32,8 +32,8 @@ class Verified:
         left: Those that ``repair`` left to the next build; all of them without it.
         restored: Documents whose texts were restored from their sources.
         marked: Documents that the next build reads again: path -> why they could not be restored at once.
-        behind: Documents added, changed, moved, removed and failed since the last build; empty where the
-            source was not asked.
+        behind: Documents added, changed, moved, removed and failed since the last build; None where the source was
+            not asked, or what the index knows of it cannot be read.
         embedded: Chunks that were embedded again to compare.
     """
 
@@ -41,7 +41,7 @@ class Verified:
     left: list[str] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)
     marked: dict[str, str] = field(default_factory=dict)
-    behind: dict[str, int] = field(default_factory=dict)
+    behind: dict[str, int] | None = None
     embedded: int = 0
 
 
@@ -83,7 +83,7 @@ def _verified(folder: Path, parts: Parts | None, sample: int, *, repair: bool) -
             raise UsageError(f"the index in {folder} was never built to its end; run 'llmkit index build CONFIG'")
         prefixed = bool(meta.config.get("title_prefix", True))
         found = list(faults(store, title_prefix=prefixed))
-        behind: dict[str, int] = {}
+        behind = None
         embedded = 0
         embedder: list[str] = []
         if parts is not None:
