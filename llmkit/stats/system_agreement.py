@@ -78,9 +78,8 @@ def by_system(
         here = np.broadcast_to(times if over == "rows" else times[start : start + len(first)], first.shape)
         parts.append(_correlations(first, second, here, statistics))
     values = np.concatenate(parts)
-    units, unit = (len(np.unique(np.asarray(clusters))) if clusters is not None else len(pair)), "rows"
-    if over != "rows":
-        units = count
+    rows = len(pair) if clusters is None else len(np.unique(np.asarray(clusters)))
+    units = rows if over == "rows" else count
     unit = {"rows": "rows" if clusters is None else "clusters", "systems": "systems", "both": "rows and systems"}[over]
     found = {}
     for i, name in enumerate(statistics):
