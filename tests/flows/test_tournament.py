@@ -36,7 +36,8 @@ def prepare(folder: Path, server: FakeServer, count: int = 30, **keys: Any) -> l
         ]
         write_rows(folder / f"{name}.jsonl", rows)
     given: dict[str, Any] = {"judges": ["pairwise"], "judge_model": served(server.base_url), "target": "echo"}
-    write_config(folder, metrics=None, engine={"cache": False, "max_concurrency": 8}, **{**given, **keys})
+    engine = {"cache": False, "max_concurrency": 8, **keys.pop("engine", {})}
+    write_config(folder, metrics=None, engine=engine, **{**given, **keys})
     return [word for name in SYSTEMS for word in ("--player", f"{name}={name}.jsonl")]
 
 
@@ -176,3 +177,13 @@ def test_swapping_sides_changes_nothing() -> None:
 def test_a_tournament_of_one_is_refused() -> None:
     with pytest.raises(UsageError, match="two systems"):
         standings([])
+
+
+def test_a_budget_stop_says_how_many_games_are_kept(tmp_path: Path, server: FakeServer) -> None:
+    players = prepare(tmp_path, server, engine={"max_requests": 30})
+    done = llmkit("tournament", "c.yaml", *players, "--out", "t", folder=tmp_path)
+    assert done.code == 6, done.err
+    assert json.loads((tmp_path / "t" / "manifest.json").read_text())["status"] == "stopped"
+    kept = len(read_rows(tmp_path / "t" / "games.jsonl"))
+    assert 0 < kept < 30 * 3
+    assert f"kept: {kept} of 90 outputs in t" in done.err
