@@ -10,18 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from llmkit.cli._formats import Format
-from llmkit.cli._options import Named, replaced, shown
-from llmkit.cli.search import Mode
+from llmkit.cli._options import Legs, Named, Qrels, Queries, replaced, shown
 
 
 def calibrate_command(
     index: Named,
-    queries: Annotated[
-        Path, typer.Option(metavar="FILE", help="Questions with qrels, references or spans: an eval set.")
-    ],
-    qrels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Judgments in TREC's form, by the questions' ids.")
-    ] = None,
+    queries: Queries,
+    qrels: Qrels = None,
     unanswerable: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Questions that the index has no answer to; without, right documents go."),
@@ -35,9 +30,7 @@ def calibrate_command(
         typer.Option(min=0.0, max=1.0, help="Of what is answered, at least this share has the answer in its passages."),
     ] = None,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many passages 'llmkit ask' reads.")] = 6,
-    mode: Annotated[
-        Mode | None, typer.Option(help="Which legs search; without it, as the index's config says.")
-    ] = None,
+    mode: Legs = None,
     override: Annotated[list[str] | None, replaced("INDEX_CALIBRATE", "a key of 'retrieve'")] = None,
     output_format: Annotated[Format, shown("INDEX_CALIBRATE")] = Format.text,
 ) -> None:

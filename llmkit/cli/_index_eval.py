@@ -10,17 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from llmkit.cli._formats import PageFormat
-from llmkit.cli._options import Named, replaced, shown
+from llmkit.cli._options import Named, Qrels, Queries, replaced, shown
 
 
 def eval_command(
     index: Named,
-    queries: Annotated[
-        Path, typer.Option(metavar="FILE", help="Questions with qrels, references or spans: an eval set.")
-    ],
-    qrels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Judgments in TREC's form, by the questions' ids.")
-    ] = None,
+    queries: Queries,
+    qrels: Qrels = None,
     leg: Annotated[
         list[str] | None,
         typer.Option(

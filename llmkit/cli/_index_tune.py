@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from llmkit.cli._formats import Format
-from llmkit.cli._options import Named, shown
+from llmkit.cli._options import Named, Qrels, shown
 
 
 def tune_command(
@@ -19,9 +19,7 @@ def tune_command(
         Path | None,
         typer.Option(metavar="FILE", help="Real questions, an eval set; without, vectors of the index itself."),
     ] = None,
-    qrels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Judgments in TREC's form, by the questions' ids.")
-    ] = None,
+    qrels: Qrels = None,
     target: Annotated[float, typer.Option(min=0.0, max=1.0, help="Least share of the ten nearest to be found.")] = 0.95,
     svg: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw recall against searches a second there.")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmkit.cli._formats import Format
-from llmkit.cli._options import Cache, Named, replaced, shown
-from llmkit.cli.search import Mode, hit_row, index_row, print_hit
+from llmkit.cli._options import Cache, Legs, Named, replaced, shown
+from llmkit.cli.search import hit_row, index_row, print_hit
 
 if TYPE_CHECKING:
     from llmkit.flows.answer import Answer, Answerer
@@ -29,9 +29,7 @@ def ask_command(
         typer.Option("--filter", metavar="TEST", help="Only documents for which this holds; all of several."),
     ] = None,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many passages are read.")] = 6,
-    mode: Annotated[
-        Mode | None, typer.Option(help="Which legs search; without it, as the index's config says.")
-    ] = None,
+    mode: Legs = None,
     confidence: Annotated[
         float | None,
         typer.Option(

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llmkit.cli._formats import Format
-from llmkit.cli._options import Named, replaced, shown
+from llmkit.cli._options import Legs, Named, replaced, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from llmkit.flows.opening import Opened
     from llmkit.flows.search import Found, Hit
-
-
-class Mode(StrEnum):
-    """Which legs search."""
-
-    auto = "auto"
-    lexical = "lexical"
-    dense = "dense"
-    tfidf = "tfidf"
-    hybrid = "hybrid"
 
 
 _SNIPPET = 320
@@ -44,9 +33,7 @@ def search_command(
         ),
     ] = None,
     k: Annotated[int | None, typer.Option("--k", "-k", min=1, help="How many passages.")] = None,
-    mode: Annotated[
-        Mode | None, typer.Option(help="Which legs search; without it, as the index's config says.")
-    ] = None,
+    mode: Legs = None,
     override: Annotated[list[str] | None, replaced("SEARCH", "a key of 'retrieve': diversity=0.7")] = None,
     whole: Annotated[bool, typer.Option("--whole", help="Print whole passages, not the part that fits best.")] = False,
     output_format: Annotated[Format, shown("SEARCH")] = Format.text,
