@@ -22,7 +22,8 @@ _HARD, _KNOWN = 7, 8
 """Columns of a pairwise judge that was told a field with the difficulty: how hard, and whether the row says it."""
 _EXACT = "Exact test"
 Ways = Mapping[str, Any]
-"""``clusters``, ``seed`` and ``level``, as the statistics take them; ``stopped``, whether asking stopped early."""
+"""``clusters``, ``seed`` and ``level``, as the statistics take them; ``stopped``, whether asking stopped early;
+``whole``, the scorer's value with the interval that stands in the table of scores."""
 
 
 def with_aggregates(tally: Tally, details: dict[str, Any] | None, ways: Ways) -> dict[str, Any] | None:
@@ -62,7 +63,7 @@ def _preference(columns: list[Any], ways: Ways) -> dict[str, Any]:
     controlled = length_controlled_win_rate(
         preferences, other_length, own_length, difficulty=hard, clusters=clusters, seed=ways["seed"], level=level
     )
-    rows = [_row("win rate", raw.win_rate), ["discrete win rate", raw.discrete_win_rate, "-", "-"]]
+    rows = [_row("win rate", ways["whole"]), ["discrete win rate", raw.discrete_win_rate, "-", "-"]]
     if controlled.win_rate is not None:
         rows.append(_row("length-controlled win rate", controlled.win_rate))
     else:

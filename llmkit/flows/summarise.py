@@ -151,7 +151,8 @@ def _of_all(tally: Tally, design: Design) -> tuple[Estimate | None, dict[str, An
     make_details = getattr(tally.metric, "details", None)
     try:
         details = None if make_details is None else make_details(table_of(tally))
-        return estimate(tally, design), with_aggregates(tally, details, _ways(tally, design))
+        whole = estimate(tally, design)
+        return whole, with_aggregates(tally, details, {**_ways(tally, design), "whole": whole})
     except LlmkitError:
         raise
     except Exception as error:  # noqa: BLE001 - a plug-in's fault must not cost the other scores

@@ -132,7 +132,8 @@ def plan_labels(
     uncertain = None if spread is None else np.asarray(spread, dtype=np.float64)
     _check_plan(scores, count, names, uncertain, bands)
     used = max(1, min(bands, count // (FEWEST_LABELS * max(1, len(set(names))))))
-    notes = () if used == bands else (f"{used} bands of judge scores instead of {bands}, so that each gets 10 labels",)
+    many = f"{used} bands" if used > 1 else "1 band"
+    notes = () if used == bands else (f"{many} of judge scores instead of {bands}, so that each gets 10 labels",)
     strata = _names(scores, names, used)
     order, dense = np.unique(np.array(strata, dtype=object).astype(str), return_inverse=True)
     rows_of = np.bincount(dense, minlength=len(order))

@@ -32,6 +32,10 @@ FEWEST_ROWS = 20
 STRENGTHS = tuple(10.0 ** (-4 + 8 * i / 9) for i in range(10))
 """Inverse penalties, weakest fit first; a larger one trusts the data more."""
 
+_NOTHING_LEFT = (
+    "cross-validation finds neither a better system nor an effect of length in so few or so even rows, and the fit "
+    "would say 50% whatever they are"
+)
 _NEWTON_STEPS = 100
 _CYCLES = 50
 
@@ -102,6 +106,8 @@ def length_controlled_win_rate(
     codes, count = (None, len(y)) if clusters is None else dense_codes(np.asarray(clusters))
     strength = _chosen(features, y, np.arange(len(y)) if codes is None else codes)
     weights = _fitted(features, y, ones, strength)
+    if not weights.any():
+        return LengthControlled(None, raw, strength=strength, reason=_NOTHING_LEFT)
     point = float(_predicted(weights, hard, ones)[0])
     values = []
     for counts in drawn_counts(count, resamples, np.random.default_rng(seed), width=len(y)):

@@ -136,6 +136,16 @@ def test_labels_may_lie_in_a_file_and_few_rows_be_labelled(tmp_path: Path) -> No
     assert mean["wanted"]["half_width"] == 0.1
 
 
+def test_a_label_that_is_none_of_the_scale_is_not_a_quarrel(tmp_path: Path) -> None:
+    rows = [{**row, "people": row["people"][0]} for row in rated(50)]
+    rows[3]["people"] = "seven"
+    write_rows(tmp_path / "v.jsonl", rows)
+    write_audit(tmp_path, dataset="v.jsonl", judge={"field": "score"}, human="people")
+    found = llmkit("audit", "a.yaml", "--format", "json", folder=tmp_path).json
+    assert found["scale"]["off"]["human"] == {"seven": 1}
+    assert (found["human"]["labelled"], found["human"]["undecided"]) == (49, 0)
+
+
 def test_a_verdict_that_is_none_is_counted_and_never_a_number(tmp_path: Path) -> None:
     rows = rated(50)
     rows[3]["score"], rows[4]["score"], rows[5]["score"] = "I refuse", "", None

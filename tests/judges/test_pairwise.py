@@ -183,14 +183,17 @@ def test_how_hard_a_question_is_goes_into_the_length_controlled_rate(tmp_path: P
             assert done.code == 0, done.err
             (entry,) = done.json["scores"].values()
             found.append(entry["details"])
+            [win_rates] = [table["rows"] for table in entry["details"]["tables"] if table["title"] == "Win rates"]
+            assert win_rates[0] == ["win rate", entry["value"], entry["low"], entry["high"]]
         stats = [row["stats"] for row in read_rows(tmp_path / "run60" / "scores.jsonl")]
         preferences, own_lengths, other_lengths = (np.array([row[place] for row in stats]) for place in (0, 3, 4))
         controlled = length_controlled_win_rate(preferences, other_lengths, own_lengths, difficulty=np.array(hard))
         plain = length_controlled_win_rate(preferences, other_lengths, own_lengths)
         assert controlled.win_rate is not None
-        assert plain.win_rate is not None
-        with_it, without = (one["win_rate"]["length_controlled"]["value"] for one in found)
-        assert with_it == pytest.approx(controlled.win_rate.value)
-        assert without == pytest.approx(plain.win_rate.value)
-        assert with_it != without
-        assert "1 row of unknown difficulty" in " ".join(found[1]["notes"])
+        assert plain.win_rate is None
+        with_it, without = (one["win_rate"]["length_controlled"] for one in found)
+        assert with_it["value"] == pytest.approx(controlled.win_rate.value)
+        assert without is None
+        said = " ".join(found[1]["notes"])
+        assert "1 row of unknown difficulty" in said
+        assert f"No length-controlled win rate: {plain.reason}." in said

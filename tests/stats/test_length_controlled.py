@@ -137,6 +137,16 @@ def test_too_few_rows_and_equal_differences_are_refused() -> None:
     assert same.raw.win_rate.value == 0.5
 
 
+def test_a_fit_with_nothing_left_of_it_is_no_win_rate_of_a_half() -> None:
+    preferences = np.random.default_rng(0).permutation([1.0] * 18 + [0.0] * 12)  # whatever the length
+    found = length_controlled_win_rate(preferences, np.arange(30) % 7, np.arange(30) % 5)
+    assert found.raw.win_rate.value == near(0.6)
+    assert found.win_rate is None
+    assert "would say 50% whatever they are" in found.reason
+    certain = length_controlled_win_rate(np.ones(30), np.arange(30) % 7, np.arange(30) % 5, resamples=50)
+    assert value(certain) > 0.9
+
+
 def test_what_is_no_data_is_refused() -> None:
     ones = np.ones(30)
     with pytest.raises(ValueError, match="30 preferences and 29 base lengths"):

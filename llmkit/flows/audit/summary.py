@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from llmkit.flows.audit.correction import correction
 from llmkit.flows.audit.evidence import Evidence
 from llmkit.flows.audit.live import Spent, reasons
 from llmkit.flows.audit.looks import Subject
-from llmkit.flows.audit.scales import Scale, resolve
+from llmkit.flows.audit.scales import Scale, resolve, text_of
 from llmkit.flows.labels import Value
 from llmkit.flows.seating import family
 
@@ -77,7 +77,7 @@ def summarise(setup: AuditSetup, evidence: Evidence, spent: Spent | None) -> dic
         "rows": len(evidence),
         "verdicts": verdicts,
         "coverage": verdicts["ok"] / len(evidence),
-        "human": _human(setup, evidence, human, pairs),
+        "human": _human(setup, evidence, human, pairs, scale),
         "scale": _scale(scale),
         "agreement": agreed,
         "ceiling": human_ceiling(pairs, scale, ways, mine),
@@ -111,10 +111,10 @@ def _verdicts(evidence: Evidence, scale: Scale, judge: Sequence[Any]) -> dict[st
     return {"ok": len(evidence) - missing, "missing": missing, "reasons": reasons(faults)}
 
 
-def _human(setup: AuditSetup, evidence: Evidence, human: Sequence[Any], pairs: Pairs) -> dict[str, Any]:
-    undecided = (
-        label is None and any(one is not None for one in row) for label, row in zip(human, evidence.people, strict=True)
-    )
+def _human(setup: AuditSetup, evidence: Evidence, human: Sequence[Any], pairs: Pairs, scale: Scale) -> dict[str, Any]:
+    off: Mapping[str, int] = scale.off.get("human", {})
+    said = ([one for one in row if one is not None and text_of(one) not in off] for row in evidence.people)
+    undecided = (label is None and len(labels) > 1 for label, labels in zip(human, said, strict=True))
     return {
         "source": setup.people.source,
         "annotators": len(setup.people.annotators),
