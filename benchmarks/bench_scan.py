@@ -4,7 +4,7 @@
 
 The whole process is timed, its start included: one look at each file's size and time, against what the index knows.
 The index is lexical, because what did not change is not embedded either way. Files and index are made anew in a
-temporary folder. Target: 5 s for 100,000 files.
+temporary folder. Targets: 5 s for 100,000 files, 0.3 s for 60.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from pathlib import Path
 
 FILES = 100_000
 TARGET = 5.0
+FEW = 60
+FEW_TARGET = 0.3
 ROUNDS = 3
+FEW_ROUNDS = 10
 WORDS = [
     "river",
     "stone",
@@ -88,8 +91,23 @@ def main() -> int:
         later, busy, said = build(folder)
         assert "1 changed" in said, said
         print(f"| one file changed | {later:.2f} | {busy:.2f} | |", flush=True)
-    print("all targets met" if wall <= TARGET else "1 target missed")
-    return 0 if wall <= TARGET else 1
+    few_wall, few_cpu = few_files(FEW_ROUNDS if rounds > 1 else 1)
+    print(f"| nothing changed, {FEW} files | {few_wall:.2f} | {few_cpu:.2f} | {FEW_TARGET} |", flush=True)
+    missed = (wall > TARGET) + (few_wall > FEW_TARGET)
+    print(f"{missed} targets missed" if missed else "all targets met")
+    return int(missed > 0)
+
+
+def few_files(rounds: int) -> tuple[float, float]:
+    """Return the least seconds on the clock and of CPU of an unchanged build of a few files."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make(folder / "notes", FEW)
+        (folder / "notes.yaml").write_text("source: {root: notes}\n", encoding="utf-8")
+        build(folder)
+        found = [build(folder) for _ in range(rounds + 1)][1:]  # the first hashes what was written just now
+    assert all("nothing changed" in said for *_, said in found), found
+    return min(one[0] for one in found), min(one[1] for one in found)
 
 
 if __name__ == "__main__":
