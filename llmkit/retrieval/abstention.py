@@ -46,6 +46,8 @@ def chosen_threshold(trials: Trials, target: Target) -> float | None:
 
     Of n questions without an answer at most share * (n + 1) - 1 are answered (split conformal prediction, Vovk et al.
     2005): then another one like these is answered with a probability of at most ``share``, on average over sets of n.
+    Of m that are answered at most (1 - share) * (m + 1) - 1 are wrong, likewise as if one more wrong one were answered:
+    else the surest one alone, right by chance, would meet any share. Since m is chosen as well, that is no guarantee.
     The threshold lies halfway between the least sure of the trials that are answered and the surest that is not. Equal
     confidences are never parted.
     """
@@ -57,9 +59,10 @@ def chosen_threshold(trials: Trials, target: Target) -> float | None:
     answered = ends + 1
     if target.kind == "max_false":
         without = np.cumsum(~trials.answerable[order])[ends]
-        met = without + 1 <= target.share * (int((~trials.answerable).sum()) + 1)
+        met = without + 1 <= _rounded(target.share * (int((~trials.answerable).sum()) + 1))
     else:
-        met = np.cumsum(trials.holds[order])[ends] >= target.share * answered
+        wrong = np.cumsum(~trials.holds[order])[ends]
+        met = wrong + 1 <= _rounded((1 - target.share) * (answered + 1))
     with_answer = np.cumsum(trials.holds[order])[ends] > 0
     fit = np.flatnonzero(met & with_answer)
     if not len(fit):
@@ -70,6 +73,13 @@ def chosen_threshold(trials: Trials, target: Target) -> float | None:
     below = float(sure[ends[fit[-1] + 1]])
     middle = (least + below) / 2
     return middle if middle > below else least
+
+
+def _rounded(limit: Any) -> Any:
+    """Return a limit to counts without what floating point made of a share: (1 - 0.95) * 20 is 1."""
+    import numpy as np
+
+    return np.round(limit, 9)
 
 
 def figures(trials: Trials, threshold: float) -> dict[str, tuple[int, int]]:

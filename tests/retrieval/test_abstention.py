@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -34,7 +36,10 @@ def test_the_lowest_threshold_that_meets_the_target_is_chosen(
         counts = figures(made, threshold)
         false, without = counts["false"]
         wrong, answered = counts["risk"]
-        kept = false + 1 <= share * (without + 1) if kind == "max_false" else answered - wrong >= share * answered
+        if kind == "max_false":
+            kept = false + 1 <= round(share * (without + 1), 9)
+        else:
+            kept = wrong + 1 <= round((1 - share) * (answered + 1), 9)
         return kept and answered > wrong
 
     for kind in ("max_false", "min_precision"):
@@ -44,6 +49,35 @@ def test_the_lowest_threshold_that_meets_the_target_is_chosen(
         if threshold is not None:
             assert threshold <= min(fit)
             assert figures(made, threshold) == figures(made, min(fit))
+
+
+@pytest.mark.parametrize(("kind", "share", "told"), [("max_false", 0.2, "false"), ("min_precision", 0.8, "risk")])
+def test_what_is_promised_is_kept_on_questions_that_were_not_there(kind: Any, share: float, told: str) -> None:
+    draw = np.random.default_rng(0)
+
+    def drawn(count: int) -> Trials:
+        there = np.arange(count) % 2 == 0
+        evidence = draw.normal(1.5 * there)
+        return Trials(1 / (1 + np.exp(-evidence)), there & (draw.random(count) < 0.95), there)
+
+    fresh, kept = drawn(20_000), []
+    for _ in range(200):
+        threshold = chosen_threshold(drawn(80), Target(kind, share))
+        if threshold is not None:
+            count, total = figures(fresh, threshold)[told]
+            kept.append(count / total)
+    assert len(kept) > 150
+    assert np.mean(kept) <= 0.2
+
+
+def test_one_right_by_chance_promises_no_precision() -> None:
+    sure = np.linspace(0.99, 0.01, 60)
+    holds = np.arange(60) % 10 != 1
+    assert chosen_threshold(Trials(sure, holds, holds), Target("min_precision", 0.95)) is None
+    right = np.arange(60) < 19
+    assert chosen_threshold(Trials(sure, right, right), Target("min_precision", 0.95)) == pytest.approx(
+        (sure[18] + sure[19]) / 2
+    )
 
 
 @given(rows)

@@ -218,18 +218,15 @@ def _unmet(trials: Trials, target: Target) -> str:
     """Return what can be met in the place of a target that cannot."""
     if not trials.holds.any():
         return "the search finds the answer to none of these questions; look at what 'llmkit index eval' says of them"
-    top = float(trials.sure[trials.holds].max())
-    found = figures(trials, top)
+    tops = sorted(set(trials.sure[trials.holds].tolist()))
     if target.kind == "max_false":
-        (count, total), option = found["false"], "--max-false"
-        least = (count + 1) / (total + 1)
+        count, total = figures(trials, tops[-1])["false"]
+        option, least = "--max-false", (count + 1) / (total + 1)
         said = f"even at the highest confidence {count:,} of {total:,} questions without an answer are answered"
     else:
-        (count, total), option = found["risk"], "--min-precision"
-        least = 1 - count / total if total else 0.0
-        said = (
-            f"even at the highest confidence {count:,} of {total:,} that are answered have no passage with the answer"
-        )
+        count, total = min((figures(trials, top)["risk"] for top in tops), key=lambda one: (one[0] + 1) / (one[1] + 1))
+        option, least = "--min-precision", 1 - (count + 1) / (total + 1)
+        said = f"even at the best threshold {count:,} of {total:,} that are answered have no passage with the answer"
     return f"{said}: {option} {target.share:g} cannot be met, about {least:.2f} can"
 
 
@@ -250,7 +247,7 @@ def _auroc(trials: Sequence[_Trial], arrays: Trials) -> dict[str, Any]:
     import numpy as np
 
     value = auroc(arrays.sure, arrays.holds)
-    codes = np.unique([one.question for one in trials], return_inverse=True)[1]
+    codes = np.unique([digest([one.kind, one.question]) for one in trials], return_inverse=True)[1]
     count = int(codes.max()) + 1
     draw = np.random.default_rng(0)
     values = []
