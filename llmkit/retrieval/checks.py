@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from llmkit.errors import MissingExtraError
 from llmkit.retrieval.publish import places_of
 from llmkit.retrieval.staged import checksum, embedded_text, vector_key
 from llmkit.retrieval.store import IndexStore
+from llmkit.retrieval.tantivy import TantivyWords
 from llmkit.retrieval.vector_file import checksums, open_rows, vector_path, whole_rows
 
 _NORM: Final = 1e-3
@@ -40,9 +42,28 @@ def _of_sqlite(store: IndexStore) -> Iterator[str]:
             store.connection.execute("INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('integrity-check', 1)")
         except sqlite3.DatabaseError:
             yield "the lexical index does not fit the chunks"
+    yield from _of_words(store)
     orphans = store.rows("SELECT count(*) FROM chunks WHERE document NOT IN (SELECT id FROM documents)")[0][0]
     if orphans:
         yield f"{orphans:,} chunks belong to no document"
+
+
+def _of_words(store: IndexStore) -> Iterator[str]:
+    """Yield what is wrong with the words that another engine holds; what is missing, the next build derives anew."""
+    name = store.value("words")
+    if not name or not (store.folder / name).is_dir():
+        return
+    try:
+        words = TantivyWords(store.folder / name, store.value("lexical"))
+    except MissingExtraError:
+        return  # who cannot search them is told so then
+    except ValueError:
+        yield f"{name} is damaged; FTS5 finds words in its place"
+        return
+    held, chunks = len(words), store.rows("SELECT count(*) FROM chunks")[0][0]
+    words.close()
+    if held != chunks:
+        yield f"{name} holds {held:,} chunks, and there are {chunks:,}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from llmkit.retrieval.filters import Filter
+    from llmkit.retrieval.tantivy import TantivyWords
 
 _COLUMNS: Final = 'c.number, d.path, d.title, c.headings, c.start, c."end", c.text, d.meta, c.ordinal, c.page'
 _CHUNK: Final = "FROM chunks c JOIN documents d ON d.id = c.document "
@@ -82,6 +84,9 @@ class Index(Closing):
     def close(self) -> None:
         """Let go of the files; safe to call twice."""
         self._postings.close()
+        words: TantivyWords | None = self.__dict__.get("_words")
+        if words is not None:
+            words.close()
         with self._lock:
             self._connection.close()
 
@@ -179,9 +184,29 @@ class Index(Closing):
         if not self.tokenizer:
             raise UsageError(f"the index in {self.folder} was built without 'lexical'")
         try:
+            if self._words is not None:
+                return self._words.top(words, k, allowed)
             return self._postings.top(words, short, k, allowed)
         except sqlite3.DatabaseError as error:
             raise InfrastructureError(f"cannot search {self.folder / FILE_NAME}: {error}") from error
+
+    @cached_property
+    def _words(self) -> TantivyWords | None:
+        """The words in tantivy; None where they were not derived, or are lost: then FTS5 finds them."""
+        name = self._values.get("words")
+        if not name or not (self.folder / name).is_dir():
+            return None
+        from llmkit.retrieval.tantivy import TantivyWords
+
+        try:
+            return TantivyWords(self.folder / name, self.tokenizer)
+        except ValueError:
+            return None
+
+    @property
+    def engine(self) -> str:
+        """Who finds words in this generation: ``fts5`` or ``tantivy``; empty without a lexical index."""
+        return "" if not self.tokenizer else "fts5" if self._words is None else "tantivy"
 
     def frequencies(self, words: Sequence[str]) -> dict[str, int]:
         """Return for each word how many chunks hold it, in any inflection; empty without a lexical index."""

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from llmkit.retrieval.match import LEXICAL, cases_of
+from llmkit.retrieval.match import cases_of
+from llmkit.retrieval.tokens import Tokens
 
 if TYPE_CHECKING:
     from numpy import float64, int64
@@ -101,7 +102,8 @@ class Postings:
     def _of_word(self, word: str) -> Scored:
         import numpy as np
 
-        tokens = self._tokens(word)
+        with self._lock:
+            tokens = self._tokens.of(word)
         if len(tokens) == 1:
             return self._weighed(self._numbers(_PIECE, (tokens[0],)))
         rows = self._rows(_PHRASE, (f'"{word}"',)) if tokens else []
@@ -145,30 +147,18 @@ class Postings:
             lengths[numbers] = _varints(np.frombuffer(bytes.fromhex(packed), np.uint8)).reshape(-1, 2).sum(axis=1)
         return lengths, len(numbers), float(lengths.sum()) / len(numbers) if len(numbers) else 0.0
 
-    def _tokens(self, word: str) -> list[str]:
-        """Return what the index's tokenizer makes of a word."""
-        with self._lock:
-            sql = self._asked
-            sql.execute("INSERT INTO asked (rowid, word) VALUES (1, ?)", (word,))
-            tokens = [token for (token,) in sql.execute("SELECT term FROM tokens ORDER BY offset")]
-            sql.execute("INSERT INTO asked (asked) VALUES ('delete-all')")
-        return tokens
-
     @cached_property
-    def _asked(self) -> sqlite3.Connection:
-        sql = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        sql.execute(f"CREATE VIRTUAL TABLE asked USING fts5 (word, content='', tokenize='{LEXICAL[self._tokenizer]}')")
-        sql.execute("CREATE VIRTUAL TABLE tokens USING fts5vocab (asked, instance)")
-        return sql
+    def _tokens(self) -> Tokens:
+        return Tokens(self._tokenizer)
 
     def close(self) -> None:
         """Let go of what is kept."""
         with self._lock:
             self._kept.clear()
             self._entries = 0
-            if "_asked" in self.__dict__:
-                self._asked.close()
-                del self._asked
+            if "_tokens" in self.__dict__:
+                self._tokens.close()
+                del self._tokens
 
 
 def attach(connection: sqlite3.Connection) -> None:

@@ -86,7 +86,7 @@ def publish(
             "lexical": lexical,
         }
         sql.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
-        sql.execute("DELETE FROM meta WHERE name IN ('derived', 'lost')")
+        sql.execute("DELETE FROM meta WHERE name IN ('derived', 'words', 'lost')")
         sql.execute("DELETE FROM vectors WHERE epoch <> ?", (store.epoch,))
         sql.execute("DELETE FROM epochs WHERE epoch <> ?", (store.epoch,))
         for table in ("staged_documents", "staged_chunks", "staged_keys"):

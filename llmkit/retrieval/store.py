@@ -138,16 +138,16 @@ class IndexStore(Closing):
         return short or bool(self.value("lost"))
 
     def tidy(self) -> None:
-        """Remove files that nothing refers to: vectors of epochs that are gone, approximate indexes of the past."""
+        """Remove files that nothing refers to: vectors of epochs that are gone, what was derived from the past."""
         import shutil
 
         epochs = {vector_path(self.folder, epoch).name for (epoch,) in self.rows("SELECT epoch FROM epochs")}
-        derived = json.loads(self.value("derived") or "{}").get("folder")
+        derived = {json.loads(self.value("derived") or "{}").get("folder"), self.value("words")}
         for file in self.folder.iterdir():
             if file.name.startswith("vectors-") and file.name not in epochs:
                 with contextlib.suppress(OSError):  # Windows keeps a file that a reader has mapped; the next run tries
                     file.unlink()
-            elif file.name.startswith("ann-") and file.name != derived:
+            elif file.name.startswith(("ann-", "words-")) and file.name not in derived:
                 shutil.rmtree(file, ignore_errors=True)
 
     def append(self, keys: Sequence[bytes], vectors: NDArray[float32], tokens: Sequence[int]) -> None:

@@ -54,6 +54,14 @@ def test_every_config_here_is_valid(valid: Valid) -> None:
     assert fresh, "run: make schema"
 
 
+def test_the_engine_for_words_is_not_that_of_requests() -> None:
+    made = jsonschema.Draft202012Validator(index_schema())
+    assert made.is_valid({"source": "docs", "lexical": {"engine": "tantivy", "tokenizer": "unicode61"}})
+    assert not made.is_valid({"source": "docs", "lexical": {"engine": "lucene"}})
+    assert not made.is_valid({"source": "docs", "lexical": {"engine": {"timeout": 3}}})
+    assert made.is_valid({"source": "docs", "engine": {"timeout": 3}})
+
+
 def _described(part: Any, path: str = "") -> list[str]:
     """Return the keys that say nothing about themselves."""
     if isinstance(part, list):

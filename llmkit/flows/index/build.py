@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from llmkit._version import __version__
 from llmkit.errors import Interrupted
-from llmkit.flows.index.derive import derive
+from llmkit.flows.index.derive import derive, derive_words
 from llmkit.flows.index.embed import Embedded, embed_missing
 from llmkit.flows.index.holding import hold_vanished
 from llmkit.flows.index.load import read_all, staged
@@ -99,6 +99,7 @@ def _build(store: IndexStore, parts: Parts, options: BuildOptions, began: float,
     if store.epoch and dead_share(store) > DEAD_SHARE and meta.chunks > _FEW_DEAD:
         collect(store)
     derive(store, parts.vector, options)
+    derive_words(store, parts.lexical_engine, options)
     if meta.truncated:
         options.tell(Notice(_cut_off(meta.truncated, parts)))
     return _built(parts, plan, meta, done, counts=counts, began=began, published=True)
@@ -171,6 +172,7 @@ def _nothing_to_do(
     touch(store, Changes(seen=plan.touched, failures=plan.failures, run=run))
     store.epoch = int(store.value("epoch") or 0)
     derive(store, parts.vector)  # a kill may have come between publishing and this, or its folder was removed
+    derive_words(store, parts.lexical_engine)
     return _built(parts, plan, meta, Embedded(), counts=counts, began=began, published=False)
 
 

@@ -1,9 +1,10 @@
-"""Approximate indexes: derived from a generation's vectors, published by a rename, made anew whenever they are lost."""
+"""What is derived from a generation: approximate indexes, words for another engine. Made anew whenever it is lost."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from llmkit.retrieval.failures import writing
 from llmkit.retrieval.gc import collect
 from llmkit.retrieval.records import IndexMeta
 from llmkit.retrieval.store import IndexStore
+from llmkit.retrieval.tantivy import ENGINE, write_words
 
 if TYPE_CHECKING:
     from numpy import float32, int64
@@ -78,16 +80,46 @@ def _count(store: IndexStore) -> int:
     return len(np.unique(places[places >= 0]))
 
 
+def derive_words(store: IndexStore, engine: str, options: BuildOptions | None = None) -> None:
+    """Write the words of the last generation for the lexical ``engine``, where it is another than FTS5.
+
+    Raises:
+        MissingExtraError: the engine's package is not installed.
+    """
+    meta, tokenizer, known = store.meta, store.value("lexical"), store.value("words")
+    if meta is None:
+        return
+    name = f"words-{meta.generation}-{tokenizer}" if tokenizer and engine == ENGINE else None
+    if known == name and (name is None or (store.folder / name).is_dir()):
+        store.tidy()  # of the generation before, whose engine may have been another
+        return
+    if name is not None:
+        if options is not None:
+            options.tell(Step("deriving", 0, 0))
+        chunks = store.connection.execute("SELECT number, lead || char(10) || text FROM chunks ORDER BY number")
+        _whole(store.folder / name, lambda draft: write_words(draft, chunks, tokenizer))
+    with store.transaction() as sql:
+        sql.execute("DELETE FROM meta WHERE name = 'words'")
+        if name is not None:
+            sql.execute("INSERT INTO meta VALUES ('words', ?)", (name,))
+    store.tidy()
+
+
 def _make(spec: Any, index: Index, folder: Path) -> None:
     """Build an approximate index of an index's vectors in a folder, which is there whole or not at all."""
     vectors, rows = live_vectors(index)
     made = registry.build("vectors", spec).plugin
     made.build(vectors, rows)
+    _whole(folder, made.save)
+
+
+def _whole(folder: Path, write: Callable[[Path], None]) -> None:
+    """Write a folder that is there whole or not at all."""
     draft = folder.with_name(f"{folder.name}.tmp")
     with writing(draft):
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
-        made.save(draft)
+        write(draft)
         shutil.rmtree(folder, ignore_errors=True)  # made, and not noted before a kill
         draft.replace(folder)
 

@@ -49,6 +49,8 @@ def mend(store: IndexStore, meta: IndexMeta, parts: Parts | None) -> Mended:
             "UPDATE documents SET fingerprint = '', mtime_ns = -1 WHERE path = ?", [(path,) for path in mended.marked]
         )
     remake_lexical_table(store)
+    with store.transaction() as sql:
+        sql.execute("DELETE FROM meta WHERE name = 'words'")  # the next build derives them anew
     prefixed = bool(meta.config.get("title_prefix", True))
     if any(vector_faults(store, title_prefix=prefixed, known=damaged_texts(store).chunks)):
         with store.transaction() as sql:

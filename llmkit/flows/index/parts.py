@@ -69,6 +69,7 @@ class Parts:
         chunker_spec: The chunker with every argument, canonically; part of the fingerprint.
         title_prefix: Whether title and headings stand in front of a chunk's text for the embedder.
         lexical: Tokenizer of the lexical index (`llmkit.retrieval.match.LEXICAL`); None for none.
+        lexical_engine: Who finds words: ``fts5``, or ``tantivy``, whose files are derived.
         vector: Spec of the approximate index (kind ``vectors``), or ``auto``, or ``exact``.
         fields: Types of metadata fields.
         safety: What is refused.
@@ -88,6 +89,7 @@ class Parts:
     chunker_spec: str = ""
     title_prefix: bool = True
     lexical: str | None = "porter"
+    lexical_engine: str = "fts5"
     vector: Any = "auto"
     fields: Mapping[str, str] = field(default_factory=dict)
     safety: Safety = field(default_factory=Safety)

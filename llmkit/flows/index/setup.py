@@ -14,6 +14,7 @@ from llmkit.documents.opening import open_source
 from llmkit.errors import ConfigError, Problem
 from llmkit.flows.index.parts import Parts, Safety
 from llmkit.hashing import canonical_json
+from llmkit.retrieval.tantivy import ENGINE, require_tantivy
 
 
 @contextmanager
@@ -28,6 +29,8 @@ def prepared(config: IndexConfig) -> Iterator[Parts]:
         with placing(config):
             if problems := list(_unsearchable(config)):
                 raise ConfigError(problems=problems)
+            if config.lexical.engine == ENGINE:
+                require_tantivy()
             source = open_source(config.opening(), config.base)
             chunker = registry.build("chunkers", config.chunk, base=config.base, key="chunk").plugin
             embedder = None if config.embed is None else stack.enter_context(_embedding(config))
@@ -48,6 +51,7 @@ def prepared(config: IndexConfig) -> Iterator[Parts]:
             chunker_spec=canonical_json(plain["chunk"]),
             title_prefix=config.title_prefix,
             lexical=None if lexical == "none" else lexical,
+            lexical_engine=config.lexical.engine,
             vector=config.vector,
             fields=config.metadata.fields,
             safety=Safety(config.safety.max_delete_ratio, config.safety.max_failures),

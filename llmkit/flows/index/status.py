@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from llmkit.errors import MissingExtraError
 from llmkit.retrieval.index import Index
 from llmkit.retrieval.known import failures_of
 from llmkit.retrieval.schema import connect_reader
@@ -25,6 +26,7 @@ def index_status(folder: Path, runs: int = 5) -> dict[str, Any]:
     with Index.open(folder) as index, closing(connect_reader(folder)) as sql:
         meta = index.meta
         derived = index.derived()
+        engine = _engine(index)
         rows = sql.execute("SELECT coalesce(sum(rows), 0) FROM epochs WHERE fingerprint = ?", (meta.embed_fingerprint,))
         vectors = int(rows.fetchone()[0])
         live = int(sql.execute("SELECT count(DISTINCT key) FROM chunks").fetchone()[0])
@@ -48,6 +50,7 @@ def index_status(folder: Path, runs: int = 5) -> dict[str, Any]:
         "vectors": vectors,
         "dead_vectors": max(0, vectors - live) if meta.embed_fingerprint else 0,
         "lexical": (meta.config.get("lexical") or {}).get("tokenizer"),
+        "lexical_engine": engine or None,
         "vector_index": None if derived is None else derived.spec,
         "calibrated": None if meta.calibrated is None else _calibrated(meta.calibrated),
         "unpublished": staged,
@@ -57,6 +60,14 @@ def index_status(folder: Path, runs: int = 5) -> dict[str, Any]:
         "held": {path: list(one.holds) for path, one in failures.items() if one.holds},
         "runs": last,
     }
+
+
+def _engine(index: Index) -> str:
+    """Return who finds words, also where the engine's package is not installed."""
+    try:
+        return index.engine
+    except MissingExtraError as error:
+        return error.extra
 
 
 def _run(row: Any) -> dict[str, Any]:
@@ -90,7 +101,7 @@ def status_lines(status: dict[str, Any]) -> list[str]:
         f"generation  {status['generation']}, built {status['built']}",
         f"documents   {documents}{dated}",
         f"vectors     {vectors}",
-        f"lexical     {status['lexical']}",
+        f"lexical     {status['lexical']}{', by tantivy' if status['lexical_engine'] == 'tantivy' else ''}",
         f"size        {status['bytes'] / 1e6:,.1f} MB, {status['bytes_per_chunk']:,} bytes a chunk",
     ]
     if status["vector_index"]:
