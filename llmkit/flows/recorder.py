@@ -228,6 +228,8 @@ class Recorder:
             self.human.correct(found["scores"][tally.name], tally, self.slices, self.design(), self._width)
         if self.reworded:
             found["robustness"] = self._robustness(found["scores"], self.design())
+        if self.setup.warnings:
+            found["warnings"] = list(self.setup.warnings)
         if sequential is not None:
             found["sequential"] = sequential
         found["gate"] = held(self.setup.rules, found)

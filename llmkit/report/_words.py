@@ -120,8 +120,8 @@ def spent(manifest: Mapping[str, Any]) -> str:
 
 
 def trouble(summary: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for everything that was not scored, and for a gate that failed."""
-    lines: list[str] = []
+    """Return a sentence for each warning, for everything that was not scored, and for a gate that failed."""
+    lines: list[str] = list(summary.get("warnings", ()))
     outputs = summary["outputs"]
     if outputs["error"]:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in outputs["errors"].items())

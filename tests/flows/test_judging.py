@@ -148,6 +148,11 @@ def test_a_judge_of_the_targets_own_family_is_warned_about_and_refused_on_demand
     bench(tmp_path, 3, metrics=None, judges=["grade"], **kin)
     done = llmkit("eval", "c.yaml", "--no-cache", folder=tmp_path)
     assert "of the target's family (Llama)" in done.err
+    done = llmkit("eval", "c.yaml", "--no-cache", "--quiet", "--out", "again", folder=tmp_path)
+    assert "of the target's family" not in done.err
+    page, report = ((tmp_path / "again" / name).read_text("utf-8") for name in ("report.html", "report.md"))
+    for shown in (done.out, report, page.replace("&#39;", "'")):
+        assert "of the target's family (Llama): models favour answers like" in " ".join(shown.split())
     bench(tmp_path, 3, metrics=None, judges=["grade"], forbid_self_judging=True, **kin)
     done = llmkit("eval", "c.yaml", folder=tmp_path)
     assert done.code == 2
