@@ -245,7 +245,7 @@ def _staying(built: Built, path: str) -> str:
     if not held:
         return ""
     more = f" and {len(held) - 1:,} more" if len(held) > 1 else ""
-    return f"; {held[0]}{more}, gone now and perhaps the same, stays until it can be read or with --allow-deletes goes"
+    return f"; {held[0]}{more}, which is gone and may be the same, stays (--allow-deletes lets it go)"
 
 
 def _show_forecast(planned: Forecast, output_format: Format) -> None:

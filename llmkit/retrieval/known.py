@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 
+from llmkit.retrieval.schema import SCHEMA_VERSION
 from llmkit.retrieval.staged import Failed, Known
 
 
 def documents_of(sql: sqlite3.Connection) -> dict[str, Known]:
-    """Return the documents of the last generation by path."""
-    found = sql.execute("SELECT path, id, size, mtime_ns, hash, fingerprint FROM documents")
+    """Return the documents of the last generation by path; those of an older version's tables are to be read again."""
+    fingerprint = "fingerprint" if sql.execute("PRAGMA user_version").fetchone()[0] >= SCHEMA_VERSION else "''"
+    found = sql.execute(f"SELECT path, id, size, mtime_ns, hash, {fingerprint} FROM documents")  # noqa: S608
     return {path: Known(*rest) for path, *rest in found}
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from llmkit.config.index_config import make_index_config
 from llmkit.document import Document
 from llmkit.flows.index.build import build_index
+from llmkit.flows.index.forecast import forecast
 from llmkit.flows.index.load import staged
 from llmkit.flows.index.options import Built
 from llmkit.flows.index.setup import prepared
@@ -127,6 +128,7 @@ def test_an_index_of_version_1_is_searched_and_brought_up_to_date_without_embedd
         assert joined(found) == "Document 0 begins.\n\nPart two of number 0.\n\nThe end."
         assert len(spans_of(found)) == 3, "what lies between is not known"
         assert index.lexical("two", 3)
+    assert forecast(docs.parts()).counts["changed"] == 10
     with Index.open(docs.folder) as old:
         docs.write("03.txt", "BROKEN")
         built = docs.build()

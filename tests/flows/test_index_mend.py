@@ -13,6 +13,7 @@ from llmkit.flows.index.verify import verify_index
 from llmkit.retrieval.index import Index
 from llmkit.retrieval.schema import FILE_NAME
 from tests.flows.test_index_build import Folder, assert_vectors_fit, content
+from tests.retrieval.made_index import HashEmbedder
 
 HIT = "WHERE document = (SELECT id FROM documents WHERE path = '03.txt') AND ordinal = 1"
 TEXT = f"UPDATE chunks SET text = 'Part two of number 9.' {HIT}"
@@ -115,6 +116,22 @@ def test_a_source_that_changed_is_reported_and_read_by_the_next_build(docs: Fold
     docs.write("04.txt", "Mended.")
     docs.build()
     assert verify_index(docs.folder, docs.parts()).faults == []
+
+
+class Knowing(HashEmbedder):
+    """Knows no word of the third document."""
+
+    def embed(self, texts: Any, role: str) -> Any:
+        found = super().embed(texts, role)
+        found[["3" in text for text in texts]] = 0
+        return found
+
+
+def test_a_text_of_which_the_embedder_knows_no_word_is_no_damage(tmp_path: Path) -> None:
+    docs = Folder(tmp_path)
+    docs.build(embedder=Knowing(), tokenizer=Knowing())
+    again = verify_index(docs.folder, docs.parts(embedder=Knowing(), tokenizer=Knowing()))
+    assert (again.faults, again.embedded) == ([], 30)
 
 
 def test_damage_beside_lost_vectors(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from llmkit.retrieval.staged import embedded_text
 from llmkit.retrieval.store import IndexStore
 
 SAMPLE: Final = 32
-_SAME: Final = 0.999
+_FAR: Final = 0.045
+"""Distance from which two vectors are not the same: a cosine of 0.999 between those of length 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,4 +136,4 @@ def _embed_again(store: IndexStore, parts: Parts, sample: int) -> tuple[int, int
     again = np.asarray(parts.embedder.embed(texts, "passage"), dtype=np.float32)
     if again.shape != kept.shape:
         raise InfrastructureError(f"the embedder makes vectors of length {again.shape[1]}, and {dimensions} are kept")
-    return len(chosen), int(((again * kept).sum(axis=1) < _SAME).sum())
+    return len(chosen), int((np.linalg.norm(again - kept, axis=1) > _FAR).sum())
