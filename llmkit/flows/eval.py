@@ -25,6 +25,7 @@ from llmkit.flows.gating import spent
 from llmkit.flows.judging import Bench
 from llmkit.flows.loop import run_loop, stopped_by_signals
 from llmkit.flows.manifest import first_manifest, last_manifest
+from llmkit.flows.mode_judging import judge_modes
 from llmkit.flows.open_engine import open_engine
 from llmkit.flows.options import Options, Started, Warned, tell
 from llmkit.flows.rag import RagAsker, RagTarget
@@ -238,7 +239,10 @@ def answerer(setup: Setup, engine: Engine, bench: Bench) -> Callable[[tuple[Samp
     async def answer(task: tuple[Sample, int]) -> Judged:
         sample, repeat = task
         output = await ask(sample, repeat)
-        return sample, output, await bench.judge(setup.variants.meant(sample), output)
+        meant = setup.variants.meant(sample)
+        if isinstance(setup.target, RagTarget):
+            return sample, *(await judge_modes(bench, setup.target.settings.modes, meant, output))
+        return sample, output, await bench.judge(meant, output)
 
     return answer
 

@@ -12,6 +12,7 @@ from llmkit.flows.ask import Asker
 from llmkit.flows.ensemble import each_target
 from llmkit.flows.eval import asker_of, tasks
 from llmkit.flows.judging import OPPONENT, Bench, Seat
+from llmkit.flows.mode_judging import seen_in
 from llmkit.flows.open_engine import planning_engine
 from llmkit.flows.options import Options
 from llmkit.flows.rag import RagTarget
@@ -71,15 +72,16 @@ def _requests(setup: Setup, engine: Engine, lane: Lane) -> Iterator[Request]:
 def _questions(setup: Setup, seat: Seat) -> Iterator[Request]:
     """Yield what a judge asks first of each output."""
     waiting: list[Output] = []
-    for sample, repeat in tasks(setup):
-        text = f"{_UNKNOWN} {sample.id} {repeat}"  # no two answers are taken to be the same
+    modes = setup.target.settings.modes if isinstance(setup.target, RagTarget) and not seat.over_repeats else ("",)
+    for sample, repeat, mode in ((*task, mode) for task in tasks(setup) for mode in modes):
+        text = f"{_UNKNOWN} {sample.id} {repeat}{mode}"  # no two answers are taken to be the same
         output = Output(sample.id, text, repeat, Response(text=text))
         waiting.append(output)
         if seat.over_repeats and len(waiting) < setup.config.repeats:
             continue
         outputs, waiting = waiting, []
         judge = seat.judge
-        row = _with_unknown(seat, setup.variants.meant(sample))
+        row = _with_unknown(seat, seen_in(mode, setup.variants.meant(sample)))
         dialogue = judge.judge_over(row, outputs) if seat.over_repeats else judge.judge(row, output)  # type: ignore[attr-defined]
         with closing(dialogue):
             yield from (request for request in next(dialogue, ()) if request.kind != "embedding")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
 from llmkit import registry
 from llmkit.flows.board import scores_beside
-from llmkit.flows.rag import MODES, RagTarget
+from llmkit.flows.mode_judging import by_mode, said_of
+from llmkit.flows.rag import RagTarget
 from llmkit.flows.scorers import Scorers, of_window
 from llmkit.flows.setup import Setup
 from llmkit.flows.summarise import Design
 from llmkit.flows.tally import Tally
-from llmkit.types import Failure, Output, Passage, Sample, Skipped
+from llmkit.types import Output, Sample, Skipped
 
 RIGHT = 0.5
 """Least score of the first metric that counts as right when errors are split."""
@@ -28,7 +29,7 @@ def modes_summary(
     """Return each mode's scores, less those of the first mode, and the split of errors; plain JSON.
 
     Args:
-        setup: The run; metrics score every mode, judges only the first one.
+        setup: The run; metrics score every mode, and so do the judges that look at single outputs.
         pairs: Every sample with its output.
         together: The tallies of the first mode.
         design: How rows hang together.
@@ -38,42 +39,40 @@ def modes_summary(
     rows = [(sample, by_mode(output, modes)) for sample, output in pairs if not sample.perturbation]
     found: dict[str, Any] = {}
     for mode in modes[1:]:
-        tallies = _tallies(setup, ((sample, outputs[mode]) for sample, outputs in rows))
+        tallies = _tallies(setup, mode, modes[0], rows)
         found[mode] = {
-            "scores": scores_beside(tallies, together, design),
+            "scores": _with_reasons(scores_beside(tallies, together, design), tallies),
             "failures": sum(outputs[mode].error is not None for _, outputs in rows),
         }
     return {"first": modes[0], "others": found, "errors": _split(setup, rows, modes)}
 
 
-def by_mode(output: Output, modes: Sequence[str]) -> dict[str, Output]:
-    """Return an output's answers as outputs, one a mode."""
-    found = {modes[0]: output}
-    kept = {} if output.response is None else output.response.extra.get(MODES, {})
-    for mode in modes[1:]:
-        one = kept.get(mode)
-        if not isinstance(one, Mapping):
-            error = output.error or Failure("missing", f"no answer of the mode {mode} was kept")
-            found[mode] = Output(output.sample_id, None, output.repeat, error=error)
-            continue
-        failed = None if one.get("error") is None else Failure(one["error"]["kind"], one["error"]["message"])
-        retrieved: Sequence[Passage] = output.retrieved if mode.startswith("retrieval") else ()
-        found[mode] = Output(output.sample_id, one.get("text"), output.repeat, retrieved=retrieved, error=failed)
-    return found
-
-
-def _tallies(setup: Setup, pairs: Iterator[tuple[Sample, Output]]) -> list[Tally]:
+def _tallies(setup: Setup, mode: str, first: str, rows: Sequence[Row]) -> list[Tally]:
     scorers, repeats = Scorers(setup), setup.config.repeats
-    kept = list(pairs)
+    kept = [(sample, outputs[mode]) for sample, outputs in rows]
     for row, (sample, output) in enumerate(kept):
         scorers.add(row, sample, output)
         scorers.add_repeats(row, sample, output, repeats)
+        said = said_of(rows[row][1][first], mode)
+        for tally in scorers.judged:
+            tally.add_judgment(row, sample, output, said.get(tally.name))
     for tally in scorers.batched:
         size = repeats if tally.over_repeats else 1
         numbered = ((row, *pair) for row, pair in enumerate(kept))
         while window := list(islice(numbered, max(1, tally.batch // size) * size)):
             of_window(tally, window, size)
-    return [tally for tally in scorers.all if tally.name in setup.metrics]
+    return [tally for tally in scorers.all if tally not in scorers.judged_together]
+
+
+def _with_reasons(scores: dict[str, Any], tallies: Sequence[Tally]) -> dict[str, Any]:
+    """Return the scores with how many outputs have none, and why."""
+    for tally in tallies:
+        scores[tally.name] |= {
+            "skipped": tally.skipped,
+            "errors": tally.errors,
+            "reasons": dict(tally.reasons.most_common(5)),
+        }
+    return scores
 
 
 def _split(setup: Setup, rows: Sequence[Row], modes: Sequence[str]) -> dict[str, Any] | None:

@@ -36,6 +36,12 @@ def modes_tables(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     return tables
 
 
+def _why(score: Mapping[str, Any]) -> str:
+    """Return why a mode has no score at all; empty where it has one."""
+    reasons = score.get("reasons") or {}
+    return "" if score["n"] or not reasons else str(next(iter(reasons)))
+
+
 def _scores(scorer: str, entry: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
     rows = [[found["first"], number(entry["value"], entry), interval(entry), f"{entry['n']:,}", "", ""]]
     for mode, one in found["others"].items():
@@ -46,7 +52,7 @@ def _scores(scorer: str, entry: Mapping[str, Any], found: Mapping[str, Any]) -> 
             [
                 mode,
                 number(score["value"], entry),
-                interval(score, entry),
+                _why(score) or interval(score, entry),
                 f"{score['n']:,}",
                 f"+{apart}" if (less["value"] or 0) > 0 else apart,
                 interval(less, entry),

@@ -13,14 +13,18 @@ from hypothesis import strategies as st
 
 from llmkit.errors import ConfigError, PermanentError, UsageError
 from llmkit.flows.answer import GENERATE
+from llmkit.flows.mode_judging import JUDGMENTS, _row, said_of
 from llmkit.flows.opening import asked_model
 from llmkit.flows.passage_answers import fused, prior_of
+from llmkit.flows.rag import MODES
 from llmkit.flows.routed import addressed, held
 from llmkit.prompts.fence import fenced
 from llmkit.providers.rag import Rag
 from llmkit.retrieval.likelihoods import log_prior
-from llmkit.types import EACH_LOGPROB, Loglikelihood, Passage, Request, Response
+from llmkit.types import EACH_LOGPROB, Failure, Judgment, Loglikelihood, Output, Passage, Request, Response, Skipped
 from tests.cli.command import Done, llmkit, read_rows, write_config, write_rows
+from tests.fakejudges import fenced as fences
+from tests.fakejudges import judging
 from tests.fakeserver import FakeServer
 from tests.retrieval.made_index import make_index
 
@@ -93,6 +97,52 @@ def test_four_modes_stand_in_one_table(tmp_path: Path) -> None:
     assert "retrieval missed" in (tmp_path / "run" / "report.html").read_text()
     shown = llmkit("report", "run", folder=tmp_path)
     assert "closed_book" in shown.out
+
+
+def test_judges_judge_every_mode_and_skip_what_was_made_from_no_contexts(tmp_path: Path) -> None:
+    modes = ["retrieval_augmented", "closed_book", "retrieval_only", "oracle"]
+    of_text = judging(lambda text, _: 1.0 if "Paris" in text else 0.0)
+
+    def verdict(body: Mapping[str, Any]) -> Any:
+        items = fences(body).get("items", "").splitlines()
+        return "\n".join(f"{at}: yes" for at in range(1, len(items) + 1)) or of_text(body)
+
+    with FakeServer(answer="Paris") as server, FakeServer(answer=verdict) as judge:
+        model = {"openai": {"model": "fake", "base_url": server.base_url}}
+        judge_model = {"openai": {"model": "judge", "base_url": judge.base_url}}
+        rag = {"generate": model, "modes": modes}
+        judges = ["context_precision", {"closed_qa": {"criterion": "It names Paris.", "name": "paris"}}]
+        bench(tmp_path, rag, metrics=["contains"], judges=judges, judge_model=judge_model)
+        planned = run(tmp_path, "--dry-run").json
+        done = run(tmp_path)
+        assert done.code == 0, done.err
+        asked = len(judge.requests())
+        again = run(tmp_path, "--overwrite")
+        assert len(judge.requests()) == asked
+    assert again.json["modes"] == done.json["modes"]
+    found = done.json["modes"]["others"]
+    precision = {mode: one["scores"]["context_precision"] for mode, one in found.items()}
+    assert (precision["closed_book"]["n"], precision["closed_book"]["value"]) == (0, None)
+    assert precision["closed_book"]["skipped"] == 3
+    assert "no contexts" in next(iter(precision["closed_book"]["reasons"]))
+    assert precision["oracle"]["n"] == precision["retrieval_only"]["n"] == 3
+    named = {mode: one["scores"]["paris"]["n"] for mode, one in found.items()}
+    assert named == {"closed_book": 3, "retrieval_only": 3, "oracle": 3}
+    first = {row["scorer"] for row in read_rows(tmp_path / "run" / "judgments.jsonl")}
+    assert {"paris", "paris (closed_book)", "context_precision (oracle)"} <= first
+    assert "context_precision (closed_book)" not in first
+    for name in ("report.md", "report.html"):
+        assert "no contexts" in (tmp_path / "run" / name).read_text()
+    assert planned["requests"] >= 3 + 4 * 3, "the first question to the model, and one to a judge in every mode"
+
+
+def test_what_judges_said_of_a_mode_is_read_back_as_it_was() -> None:
+    said = (Judgment((1.0, 2.0), "why"), Judgment(Skipped("no contexts")), Judgment(Failure("form", "no verdict")))
+    kept = {"text": "x", "error": None, JUDGMENTS: {str(at): _row(one) for at, one in enumerate(said)}}
+    output = Output("a", "y", response=Response(text="y", extra={MODES: {"oracle": kept}}))
+    assert said_of(output, "oracle") == {str(at): one for at, one in enumerate(said)}
+    assert said_of(output, "closed_book") == {}
+    assert said_of(Output("a", None), "oracle") == {}
 
 
 def test_an_interrupted_run_asks_nothing_twice_and_a_dry_run_asks_nothing(tmp_path: Path) -> None:
