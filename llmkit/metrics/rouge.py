@@ -49,7 +49,8 @@ class Rouge(MeanMetric):
 
     Use it for summaries and long answers with several references. Do not use it for text that is not in a-z
     letters (other scripts vanish), for short factual answers (token_f1), or as a measure of truth: a fluent
-    false summary can score high.
+    false summary can score high. It tracks human judgment poorly on open-ended text: on SummEval's summaries,
+    Spearman's correlation of ROUGE-2 with experts is .16 to .29.
 
     Attributes:
         variant: 1 to 9 counts n-grams of that length, each as often as it stands on both sides; L takes the longest

@@ -229,3 +229,10 @@ def _corpus_value(metric: Any, rows: list[tuple[Sample, list[Output]]]) -> float
         value = metric.value([float(column.sum()) for column in columns], len(found))
     assert value is None or math.isfinite(value)
     return None if value is None else float(value)
+
+
+@pytest.mark.parametrize("name", ["bleu", "rouge"])
+def test_overlap_of_words_says_that_it_tracks_human_judgment_poorly(name: str) -> None:
+    plugin, _ = registry.build("metrics", name)
+    said = " ".join((type(plugin).__doc__ or "").split())
+    assert "tracks human judgment poorly" in said
