@@ -58,7 +58,7 @@ def eval_command(
     from llmkit.errors import UsageError
     from llmkit.flows.index.compared import against, groups_of, sliced
     from llmkit.flows.index.evaluate import evaluate_index
-    from llmkit.flows.index.fail_if import judge_rule, read_rule
+    from llmkit.flows.index.fail_if import check_slice, judge_rules, read_rule
     from llmkit.flows.index.queries import read_queries
     from llmkit.flows.opening import search_overrides
     from llmkit.store import write_text
@@ -71,14 +71,15 @@ def eval_command(
     rows = read_queries(queries, qrels)
     base = None if baseline is None else _report_of(baseline)
     fields = [*(slices or ()), *(rule.slice[0] for rule in rules if rule.slice is not None)]
-    for field in fields:
-        groups_of(rows, field)
+    groups = {field: groups_of(rows, field) for field in fields}
+    for rule in rules:
+        check_slice(rule, groups)
     report = evaluate_index(
         index, rows, legs=leg or (), settings=search_overrides(override or []), depth=depth, worst_shown=worst
     )
     report["compared"] = compared = None if base is None else against(report, base)
     report["slices"] = sliced(report, rows, fields, base)
-    verdicts = [judge_rule(rule.written, report, compared) for rule in rules]
+    verdicts, problems = judge_rules([rule.written for rule in rules], report, compared)
     report["gate"] = [{"rule": one.rule, "failed": one.failed, "why": one.why} for one in verdicts]
     text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
     if out is not None:
@@ -93,6 +94,8 @@ def eval_command(
         _print(report, output_format)
     for one in verdicts:
         say(f"{'error: failed' if one.failed else 'passed'}: {one.rule}: {one.why}")
+    if problems:
+        raise UsageError("\n".join(problems))
     return 1 if any(one.failed for one in verdicts) else 0
 
 

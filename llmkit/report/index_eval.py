@@ -86,7 +86,7 @@ def _slice(field: str, values: Mapping[str, Any]) -> Section:
     section = Section(f"By {field}", tables=[((field, "n", "leg", *main), rows)])
     if any(part["small"] for part in values.values()):
         section.lines.append(
-            "(few): fewer than 30 questions; their intervals are wide, and a single one moves the value"
+            "(few): fewer than 30 scored questions; their intervals are wide, and a single one moves the value"
         )
     changes = [
         row

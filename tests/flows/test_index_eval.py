@@ -163,7 +163,7 @@ def test_a_gate_can_name_a_slice(tmp_path: Path) -> None:
     report["slices"] = sliced(report, read_queries(tmp_path / "q.jsonl"), ["lang"], report)
     assert judge_rule("lexical.mrr[lang=de] < 0.5", report, None).failed
     assert not judge_rule("lexical.mrr[lang = en] < 0.5", report, None).failed
-    assert "of 1 questions only" in judge_rule("lexical.mrr[lang=de] < baseline", report, {}).why
+    assert "of 1 question only" in judge_rule("lexical.mrr[lang=de] < baseline", report, {}).why
     for rule, message in [
         ("lexical.mrr[lang=fr] < 1", "no question has lang = fr"),
         ("lexical.mrr[tags=pets] < 1", "add --slice tags"),
@@ -264,6 +264,33 @@ def test_spans_are_counted_as_sets_of_characters(found: Any, gold: Any) -> None:
     assert score.recall == pytest.approx(len(ours & theirs) / len(theirs))
     assert score.precision == pytest.approx(len(ours & theirs) / len(ours) if ours else 0)
     assert score.iou == pytest.approx(len(ours & theirs) / len(ours | theirs))
+
+
+def test_a_gate_that_cannot_be_judged_costs_no_report_and_no_other_gate(tmp_path: Path) -> None:
+    make_index(tmp_path / "ix", TEXTS).close()
+    write_rows(tmp_path / "q.jsonl", [*SLICED, {"id": "4", "query": "cats", "lang": "fr", "tags": []}])
+    words = ["index", "eval", "ix", "--queries", "q.jsonl", "--out", "r.json", "--fail-if", "lexical.mrr < 0.1"]
+    rules = ["lexical.mrr[lang=fr] < 0.1", "lexical.mmr < 1"]
+    done = llmkit(*words, "--fail-if", rules[0], "--fail-if", rules[1], folder=tmp_path)
+    assert done.code == 2
+    assert "passed: lexical.mrr < 0.1" in done.err
+    assert "no question of lang = fr says what mrr would find right" in done.err
+    assert "did you mean 'mrr'" in done.err
+    assert "By lang" in done.out
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert [one["rule"] for one in report["gate"]] == ["lexical.mrr < 0.1"]
+    (tmp_path / "r.json").unlink()
+    done = llmkit(*words, "--fail-if", "lexical.mrr[lang=fra] < 1", folder=tmp_path)
+    assert (done.code, (tmp_path / "r.json").exists()) == (2, False), "a slice that is not there is told at once"
+    assert "no question has lang = fra" in done.err
+
+
+def test_a_slice_is_marked_by_what_was_scored_of_it(tmp_path: Path) -> None:
+    rows = [{"id": str(at), "query": "cats", "lang": "en", **({} if at else {"qrels": ["a.md"]})} for at in range(40)]
+    report = report_of(tmp_path, rows, legs=["lexical"])
+    report["slices"] = found = sliced(report, read_queries(tmp_path / "q.jsonl"), ["lang"])
+    assert (found["lang"]["en"]["n"], found["lang"]["en"]["small"]) == (40, True)
+    assert judge_rule("lexical.mrr[lang=en] < 0.5", report, None).why.endswith("; of 1 question only")
 
 
 def test_a_budget_is_kept_but_for_the_first() -> None:

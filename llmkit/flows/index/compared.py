@@ -12,7 +12,7 @@ from llmkit.stats import mean_estimate, paired_difference
 from llmkit.types import Sample
 
 SMALL = 30
-"""Questions of a slice below which its values are marked: an interval of so few is wide, and one row moves it."""
+"""Scored questions of a slice below which its values are marked: their intervals are wide, and one moves them."""
 
 _MOST_VALUES = 50
 """Different values of a field from which on it names single questions rather than kinds of them."""
@@ -125,7 +125,8 @@ def _part(report: Mapping[str, Any], rows: Collection[str], baseline: Mapping[st
             held = [values[row] for row in rows if row in values]
             if held:
                 legs[leg][name] = _estimate(held)
-    part: dict[str, Any] = {"n": len(rows), "small": len(rows) < SMALL, "legs": legs}
+    scored = min((one["n"] for metrics in legs.values() for one in metrics.values()), default=0)
+    part: dict[str, Any] = {"n": len(rows), "small": scored < SMALL, "legs": legs}
     if baseline is not None:
         part["compared"] = against(report, baseline, rows)
     return part

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from llmkit.errors import UsageError
+from llmkit.flows.index.compared import SMALL
 from llmkit.registry import did_you_mean
 
 _RULE = re.compile(
@@ -74,6 +75,39 @@ def read_rule(written: str) -> Rule:
     return Rule(written, match["leg"], match["metric"], match["sign"], bound, relative, part)
 
 
+def check_slice(rule: Rule, slices: Mapping[str, Collection[str]]) -> None:
+    """Refuse a rule for a slice that is not there, before anything is measured.
+
+    Args:
+        rule: The rule.
+        slices: For each field that the questions are sliced by its values.
+
+    Raises:
+        UsageError: the rule names another.
+    """
+    if rule.slice is None:
+        return
+    field, value = rule.slice
+    if field not in slices:
+        raise UsageError(f"'{rule.written}' speaks of a slice by '{field}'; add --slice {field}")
+    if value not in slices[field]:
+        near = did_you_mean(value, tuple(slices[field]))
+        raise UsageError(f"'{rule.written}': no question has {field} = {value} ({near})")
+
+
+def judge_rules(
+    rules: Sequence[str], report: Mapping[str, Any], compared: Mapping[str, Any] | None
+) -> tuple[list[Verdict], list[str]]:
+    """Return the verdicts of all rules (`judge_rule`), and why the others cannot be judged."""
+    verdicts, problems = [], []
+    for rule in rules:
+        try:
+            verdicts.append(judge_rule(rule, report, compared))
+        except UsageError as error:
+            problems.append(str(error))
+    return verdicts, problems
+
+
 def judge_rule(written: str, report: Mapping[str, Any], compared: Mapping[str, Any] | None) -> Verdict:
     """Return whether a rule fails.
 
@@ -89,10 +123,12 @@ def judge_rule(written: str, report: Mapping[str, Any], compared: Mapping[str, A
         UsageError: it cannot be read, or names what was not measured.
     """
     rule = read_rule(written)
-    part = None if rule.slice is None else _slice(written, report, *rule.slice)
+    part = None if rule.slice is None else _slice(rule, report)
     value = _value(rule, report, part)
     if not rule.baseline:
-        return Verdict(written, _holds(value, rule.sign, rule.bound), f"{rule.subject} is {value:.4f}{_few(part)}")
+        return Verdict(
+            written, _holds(value, rule.sign, rule.bound), f"{rule.subject} is {value:.4f}{_few(part, rule)}"
+        )
     if compared is None:
         raise UsageError(f"'{written}' speaks of a baseline; name one with --baseline")
     one = (compared if part is None else part.get("compared", {})).get(rule.leg, {}).get(rule.metric)
@@ -103,20 +139,19 @@ def judge_rule(written: str, report: Mapping[str, Any], compared: Mapping[str, A
     beyond = _holds(one["difference"], rule.sign, rule.bound)
     interval = "no interval" if low is None or high is None else f"{low:+.4f} to {high:+.4f}"
     now = one["base"] + one["difference"]
-    why = f"{rule.subject} is {now:.4f}, {one['difference']:+.4f} from the baseline ({interval}){_few(part)}"
+    why = f"{rule.subject} is {now:.4f}, {one['difference']:+.4f} from the baseline ({interval}){_few(part, rule)}"
     return Verdict(written, beyond and certain, why if certain or not beyond else f"{why}; chance may explain it")
 
 
-def _few(part: Mapping[str, Any] | None) -> str:
-    return "" if part is None or not part["small"] else f"; of {part['n']:,} questions only"
+def _few(part: Mapping[str, Any] | None, rule: Rule) -> str:
+    n = SMALL if part is None else part["legs"][rule.leg][rule.metric]["n"]
+    return "" if n >= SMALL else f"; of {n} question{'' if n == 1 else 's'} only"
 
 
-def _slice(rule: str, report: Mapping[str, Any], field: str, value: str) -> Mapping[str, Any]:
-    slices = report.get("slices") or {}
-    if field not in slices:
-        raise UsageError(f"'{rule}' speaks of a slice by '{field}'; add --slice {field}")
-    if value not in slices[field]:
-        raise UsageError(f"'{rule}': no question has {field} = {value} ({did_you_mean(value, tuple(slices[field]))})")
+def _slice(rule: Rule, report: Mapping[str, Any]) -> Mapping[str, Any]:
+    assert rule.slice is not None
+    slices, (field, value) = report.get("slices") or {}, rule.slice
+    check_slice(rule, slices)
     part: Mapping[str, Any] = slices[field][value]
     return part
 
@@ -128,6 +163,9 @@ def _value(rule: Rule, report: Mapping[str, Any], part: Mapping[str, Any] | None
     if _LATENCY.fullmatch(rule.metric):
         return float(legs[rule.leg]["latency_ms"][rule.metric])
     metrics = legs[rule.leg]["metrics"] if part is None else part["legs"][rule.leg]
+    if rule.slice is not None and rule.metric not in metrics and rule.metric in legs[rule.leg]["metrics"]:
+        field, what = rule.slice
+        raise UsageError(f"{named}: no question of {field} = {what} says what {rule.metric} would find right")
     if rule.metric not in metrics:
         raise UsageError(f"{named}: '{rule.metric}' was not measured ({did_you_mean(rule.metric, tuple(metrics))})")
     return float(metrics[rule.metric]["value"])
