@@ -11,7 +11,7 @@ from llmkit.errors import MissingExtraError
 from llmkit.retrieval.publish import places_of
 from llmkit.retrieval.staged import checksum, embedded_text, vector_key
 from llmkit.retrieval.store import IndexStore
-from llmkit.retrieval.tantivy import TantivyWords
+from llmkit.retrieval.tantivy import TantivyWords, words_are_whole
 from llmkit.retrieval.vector_file import checksums, open_rows, vector_path, whole_rows
 
 _NORM: Final = 1e-3
@@ -59,6 +59,10 @@ def _of_words(store: IndexStore) -> Iterator[str]:
         return  # who cannot search them is told so then
     except ValueError:
         yield f"{name} is damaged; FTS5 finds words in its place"
+        return
+    if not words_are_whole(store.folder / name):
+        words.close()
+        yield f"{name} is not what was written"
         return
     held, chunks = len(words), store.rows("SELECT count(*) FROM chunks")[0][0]
     words.close()

@@ -189,6 +189,9 @@ class Index(Closing):
             return self._postings.top(words, short, k, allowed)
         except sqlite3.DatabaseError as error:
             raise InfrastructureError(f"cannot search {self.folder / FILE_NAME}: {error}") from error
+        except ValueError as error:  # tantivy's
+            message = f"tantivy cannot search {self.folder}: {error}; 'llmkit index verify --repair', and build again"
+            raise InfrastructureError(message) from error
 
     @cached_property
     def _words(self) -> TantivyWords | None:

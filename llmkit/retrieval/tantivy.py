@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
 
-from llmkit.errors import MissingExtraError
+from llmkit.errors import InfrastructureError, MissingExtraError
 from llmkit.retrieval.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ENGINE: Final = "tantivy"
+_CHECKSUMS: Final = "checksums"
+_NOT_OURS: Final = ("", ".lock")  # the checksums themselves, and locks
 _AT_ONCE: Final = 500
 _MEMORY: Final = 128_000_000
 _NARROW: Final = 0.02
@@ -34,6 +38,10 @@ def write_words(folder: Path, chunks: Iterable[tuple[int, str]], tokenizer: str)
     """Write the words of chunks, each with its number, in ascending order, into an empty folder.
 
     The words are the tokens of FTS5's tokenizer, so that both engines find the same chunks.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+        InfrastructureError: the disk refused.
     """
     require_tantivy()
     import tantivy
@@ -45,8 +53,25 @@ def write_words(folder: Path, chunks: Iterable[tuple[int, str]], tokenizer: str)
         for (number, _), words in zip(part, tokens.joined([text for _, text in part]), strict=True):
             writer.add_document(tantivy.Document(number=number, words=words))
     tokens.close()
-    writer.commit()
-    writer.wait_merging_threads()
+    try:
+        writer.commit()
+        writer.wait_merging_threads()
+    except ValueError as error:
+        raise InfrastructureError(f"tantivy cannot write to {folder}: {error}; FTS5 finds words meanwhile") from error
+    (folder / _CHECKSUMS).write_text(json.dumps(_checksums(folder)), encoding="utf-8")
+
+
+def words_are_whole(folder: Path) -> bool:
+    """Return whether the files are those that `write_words` wrote, by their checksums."""
+    try:
+        return bool(json.loads((folder / _CHECKSUMS).read_text(encoding="utf-8")) == _checksums(folder))
+    except (OSError, ValueError):
+        return False
+
+
+def _checksums(folder: Path) -> dict[str, int]:
+    """Return the CRC-32 of each file that holds something; tantivy's own do not tell when it opens them."""
+    return {path.name: crc32(path.read_bytes()) for path in sorted(folder.iterdir()) if path.suffix not in _NOT_OURS}
 
 
 class TantivyWords:

@@ -148,6 +148,10 @@ def test_damage_is_told_and_fts5_finds_meanwhile(docs: Folder) -> None:
             assert (index.engine, len(index.lexical("number", 99))) == ("fts5", 30), file.name
         assert verify_index(docs.folder).faults == ["words-1-porter is damaged; FTS5 finds words in its place"]
         file.write_bytes(whole)
+    for file in folder.glob("*.pos"):
+        whole = file.read_bytes()
+        file.write_bytes(whole[:8] + bytes([whole[8] ^ 1]) + whole[9:])
+    assert verify_index(docs.folder).faults == ["words-1-porter is not what was written"]
     (folder / "meta.json").unlink()
     verify_index(docs.folder, repair=True)
     docs.build(lexical_engine="tantivy")
