@@ -42,8 +42,8 @@ class Bleu(SacrebleuMetric):
     for Clarity in Reporting BLEU Scores"; values and signature equal sacreBLEU's.
 
     Use it for whole test sets of translations or other texts with close references. Do not use it to judge one
-    sentence, to compare across tokenizers or data sets, or for free answers that can be right in other words: on open-ended text it tracks human judgment poorly (Liu et al.
-    2016, arXiv 1603.08023).
+    sentence, to compare across tokenizers or data sets, or for free answers that can be right in other words: on
+    open-ended text it tracks human judgment poorly (Liu et al. 2016, arXiv 1603.08023).
 
     Attributes:
         tokenize: How texts become tokens: 13a is WMT's, none takes text that is already tokenised.
