@@ -143,7 +143,8 @@ def print_hit(console: Console, hit: Hit, query: str, rank: int, *, whole: bool)
 
     where = Text(f"{rank:>2}  ")
     where.append(visible(hit.chunk.path), style="bold")
-    where.append(f":{hit.start}-{hit.end}" + (f", page {hit.chunk.page}" if hit.chunk.page else ""))
+    ranges = ",".join(f"{start}-{end}" for start, end in hit.spans or [(hit.start, hit.end)])
+    where.append(f":{ranges}" + (f", page {hit.chunk.page}" if hit.chunk.page else ""))
     above = [part for part in dict.fromkeys((hit.chunk.title, *hit.chunk.headings)) if part]
     if above:
         where.append("  " + visible(" > ".join(above)).replace("\n", " "), style="cyan")

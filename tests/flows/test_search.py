@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from datetime import date
@@ -12,14 +13,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
+from llmkit.cli.search import print_hit
 from llmkit.config.retrieve import RetrieveConfig
 from llmkit.errors import ConfigError, InfrastructureError, UsageError
 from llmkit.flows.index.named import index_folder
 from llmkit.flows.legs import Legs
 from llmkit.flows.opening import open_to_search, retrieve_settings, search_overrides
 from llmkit.flows.routed import Asked, held
-from llmkit.flows.search import RERANK, TRANSFORM, Found, Searcher, joined, spans_of
+from llmkit.flows.search import RERANK, TRANSFORM, Found, Hit, Searcher, joined, spans_of
 from llmkit.retrieval.index import Index
 from llmkit.retrieval.records import StoredChunk
 from llmkit.types import Request, Response
@@ -153,6 +156,16 @@ def test_what_touches_or_overlaps_is_one_stretch() -> None:
     assert spans_of(chunks[:3]) == [(0, 18)]
     assert spans_of(chunks) == [(0, 18), (19, 23)]
     assert joined(chunks) == "\n\n".join(document[a:b] for a, b in spans_of(chunks))
+
+
+def test_the_text_output_names_each_stretch_that_is_shown() -> None:
+    chunk = StoredChunk(1, "a.md", "", (), 10, 20, "ten letters", {}, 1)
+    console = Console(file=io.StringIO(), width=100)
+    for spans, shown in (([(0, 8), (10, 20)], "a.md:0-8,10-20"), ([(0, 20)], "a.md:0-20"), ([], "a.md:0-20")):
+        print_hit(console, Hit(chunk, 1.0, {}, 0, 20, "ten letters", spans=spans), "ten", 1, whole=False)
+        assert f" {shown}  1.0000" in console.file.getvalue()  # type: ignore[attr-defined]
+    stretches = Hit(chunk, 1.0, {}, 0, 20, "ten letters", spans=[(0, 8), (10, 20)]).passage
+    assert stretches.id == "a.md#0-8,10-20"
 
 
 def test_one_key_replaces_one_key() -> None:
