@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 from pathlib import Path
 from typing import Any, Final
 
@@ -221,13 +222,13 @@ def _unmet(trials: Trials, target: Target) -> str:
     tops = sorted(set(trials.sure[trials.holds].tolist()))
     if target.kind == "max_false":
         count, total = figures(trials, tops[-1])["false"]
-        option, least = "--max-false", (count + 1) / (total + 1)
+        option, least = "--max-false", ceil(1000 * (count + 1) / (total + 1)) / 1000
         said = f"even at the highest confidence {count:,} of {total:,} questions without an answer are answered"
     else:
         count, total = min((figures(trials, top)["risk"] for top in tops), key=lambda one: (one[0] + 1) / (one[1] + 1))
-        option, least = "--min-precision", 1 - (count + 1) / (total + 1)
+        option, least = "--min-precision", floor(1000 * (total - count) / (total + 1)) / 1000
         said = f"even at the best threshold {count:,} of {total:,} that are answered have no passage with the answer"
-    return f"{said}: {option} {target.share:g} cannot be met, about {least:.2f} can"
+    return f"{said}: {option} {target.share:g} cannot be met, {least:g} can"
 
 
 def _counts(trials: Sequence[_Trial]) -> dict[str, int]:
