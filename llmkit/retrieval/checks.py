@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from llmkit.errors import MissingExtraError
+from llmkit.retrieval.failures import writing
 from llmkit.retrieval.publish import places_of
+from llmkit.retrieval.schema import tables_differ
 from llmkit.retrieval.staged import checksum, embedded_text, vector_key
 from llmkit.retrieval.store import IndexStore
 from llmkit.retrieval.tantivy import TantivyWords, words_are_whole
@@ -20,7 +22,13 @@ _SHOWN: Final = 3
 
 def faults(store: IndexStore, *, title_prefix: bool) -> Iterator[str]:
     """Yield a sentence for each kind of damage; nothing for an index that is whole."""
-    yield from _of_sqlite(store)
+    broken = broken_tables(store)
+    yield from broken or content_faults(store, title_prefix=title_prefix)
+
+
+def content_faults(store: IndexStore, *, title_prefix: bool) -> Iterator[str]:
+    """Yield a sentence for each kind of damage to what stands in tables that SQLite can read."""
+    yield from _of_lexical(store)
     damage = damaged_texts(store)
     if damage.documents:
         yield f"{len(damage.documents):,} documents are not what was written: {_few(damage.documents)}"
@@ -33,10 +41,15 @@ def faults(store: IndexStore, *, title_prefix: bool) -> Iterator[str]:
     yield from vector_faults(store, title_prefix=title_prefix, known=damage.chunks)
 
 
-def _of_sqlite(store: IndexStore) -> Iterator[str]:
-    for (said,) in store.rows("PRAGMA integrity_check(5)"):
-        if said != "ok":
-            yield f"{store.path.name}: {said}"
+def broken_tables(store: IndexStore) -> list[str]:
+    """Return what SQLite says against its file, a sentence each; nothing where it is whole."""
+    with writing(store.path):
+        if tables_differ(store.connection):
+            return [f"{store.path.name}: its tables are not those that an index has"]
+    return [f"{store.path.name}: {said}" for (said,) in store.rows("PRAGMA integrity_check(5)") if said != "ok"]
+
+
+def _of_lexical(store: IndexStore) -> Iterator[str]:
     if store.value("lexical"):
         try:
             store.connection.execute("INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('integrity-check', 1)")
@@ -105,7 +118,7 @@ def damaged_texts(store: IndexStore) -> Damage:
             "ORDER BY number"
         ):
             row = (ordinal, start, end, headings, lead, text, page, gap)
-            if checksum(*row) != crc if crc is not None else end - start != len(text):
+            if checksum(*row) != crc if crc is not None else not _fits(start, end, text):
                 chunks.append(number)
                 owners.add(document)
         counted = sql.execute("SELECT document, count(*), max(ordinal) + 1 FROM chunks GROUP BY document").fetchall()
@@ -116,6 +129,10 @@ def damaged_texts(store: IndexStore) -> Damage:
     touched = paths if lost else owners & paths.keys()
     lacking = sorted(paths[one] for one in holes if one in paths)
     return Damage(documents, chunks, lacking, lost, sorted(paths[one] for one in touched))
+
+
+def _fits(start: Any, end: Any, text: Any) -> bool:
+    return isinstance(text, str) and isinstance(start, int) and isinstance(end, int) and end - start == len(text)
 
 
 def vector_faults(store: IndexStore, *, title_prefix: bool, known: Sequence[int] = ()) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from llmkit.errors import InfrastructureError
 
 _FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_NONSENSE = (UnicodeDecodeError, json.JSONDecodeError)
+_SAID = "what is written there is nonsense"
 _AGAIN = "free some space and run the same command again; what is finished is kept, and the last index still serves"
 
 
@@ -22,8 +25,25 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _of_sqlite(error, path) from error
+    except _NONSENSE as error:
+        raise damaged(path, _SAID) from error
     except OSError as error:
         raise _of_disk(error, path) from error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what SQLite says against reading ``path``, or JSON in it that is none, into an InfrastructureError."""
+    try:
+        yield
+    except sqlite3.ProgrammingError:  # closed by the caller
+        raise
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError) and "decode" not in str(error):
+            raise InfrastructureError(f"cannot read {path}: {error}") from error
+        raise damaged(path, str(error)) from error
+    except _NONSENSE as error:
+        raise damaged(path, _SAID) from error
 
 
 class Damaged(InfrastructureError):  # noqa: N818 - what is wrong with the file, as its message says
@@ -32,13 +52,16 @@ class Damaged(InfrastructureError):  # noqa: N818 - what is wrong with the file,
 
 def damaged(path: Path, why: str) -> Damaged:
     """Return the sentence for a file of the index that is not what was written."""
-    if "not a database" in why:
-        return Damaged(
-            f"{path} is damaged: {why}, so nothing can be read of it; remove the folder {path.parent} and build again"
-        )
     return Damaged(
         f"{path} is damaged: {why}; 'llmkit index verify' says what is lost and with --repair mends it, or remove the "
         "folder and build again"
+    )
+
+
+def unreadable(path: Path) -> InfrastructureError:
+    """Return the sentence for a file of the index of which nothing can be read."""
+    return InfrastructureError(
+        f"{path} is damaged, and nothing can be read of it; remove the folder {path.parent} and build again"
     )
 
 

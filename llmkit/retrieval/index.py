@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from llmkit.closing import Closing
 from llmkit.errors import InfrastructureError, UsageError
-from llmkit.retrieval.failures import damaged
+from llmkit.retrieval.failures import damaged, reading
+from llmkit.retrieval.known import meta_of
 from llmkit.retrieval.match import TRIGRAM, match_of, phrases_of, short_of
 from llmkit.retrieval.postings import Postings, listed
 from llmkit.retrieval.records import Derived, IndexMeta, StoredChunk
@@ -51,7 +52,9 @@ class Index(Closing):
         self._values = dict(self._rows("SELECT name, value FROM meta"))
         if "meta" not in self._values:
             raise UsageError(f"the index in {folder} was never built to its end; run 'llmkit index build CONFIG'")
-        self.meta: IndexMeta = IndexMeta(**json.loads(self._values["meta"]))
+        if lacking := [name for name in ("epoch", "places") if name not in self._values]:
+            raise damaged(folder / FILE_NAME, f"it does not say its {' and '.join(lacking)}")
+        self.meta: IndexMeta = meta_of(self._values["meta"], folder / FILE_NAME)
         gap = "c.gap" if self._rows("PRAGMA user_version")[0][0] > 1 else "NULL"
         self._chunk = f"SELECT {_COLUMNS}, {gap} {_CHUNK}"
         self._vectors = self._open_vectors()
@@ -73,9 +76,6 @@ class Index(Closing):
                 connection.close()
                 if attempt == _ATTEMPTS - 1:
                     raise damaged(Path(error.filename), "it is missing") from error
-            except sqlite3.DatabaseError as error:
-                connection.close()
-                raise damaged(folder / FILE_NAME, str(error)) from error
             except BaseException:
                 connection.close()
                 raise
@@ -103,7 +103,7 @@ class Index(Closing):
         if where is None:
             return None
         try:
-            found = self._rows(
+            found = self._asked(
                 "SELECT group_concat(number) FROM chunks "  # noqa: S608 - made by filters.py, its values are parameters
                 f"WHERE document IN (SELECT d.id FROM documents d WHERE {where.sql})",
                 where.parameters,
@@ -111,6 +111,8 @@ class Index(Closing):
             return np.sort(listed(found[0][0]))
         except sqlite3.OperationalError as error:
             raise UsageError(f"the filter is too large for SQLite: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise damaged(self.folder / FILE_NAME, str(error)) from error
 
     def vectors(self) -> tuple[NDArray[float32], NDArray[int64]]:
         """Return the vectors, shape (rows, dimensions), mapped from the file, and the row of each chunk.
@@ -125,7 +127,10 @@ class Index(Closing):
             raise UsageError(
                 f"the index in {self.folder} is lexical only and holds no vectors; add 'embed' to its config and build"
             )
-        return self._vectors, self._places()
+        places = self._places()
+        if places.max(initial=-1) >= len(self._vectors):
+            raise damaged(self.folder / FILE_NAME, "chunks have vectors that are not there")
+        return self._vectors, places
 
     def derived(self) -> Derived | None:
         """Return the approximate index of this generation's vectors, None where there is none."""
@@ -143,7 +148,7 @@ class Index(Closing):
             part = wanted[first : first + _AT_ONCE]
             marks = ",".join("?" * len(part))
             rows = self._rows(f"{self._chunk} WHERE c.number IN ({marks})", tuple(part))
-            found |= {row[0]: _chunk(row) for row in rows}
+            found |= {chunk.number: chunk for chunk in self._stored(rows)}
         for number in wanted:
             if number not in found:
                 raise LookupError(f"no chunk has the number {number}")
@@ -156,7 +161,7 @@ class Index(Closing):
             "WHERE c.ordinal BETWEEN here.ordinal - ? AND here.ordinal + ? ORDER BY c.ordinal",
             (int(number), before, after),
         )
-        return [_chunk(row) for row in rows]
+        return self._stored(rows)
 
     def every(self) -> Iterator[StoredChunk]:
         """Yield all chunks by path and place."""
@@ -168,7 +173,7 @@ class Index(Closing):
             )
             if not rows:
                 return
-            yield from map(_chunk, rows)
+            yield from self._stored(rows)
             last = (rows[-1][1], rows[-1][8])
 
     def lexical(self, query: str, k: int, allowed: NDArray[int64] | None = None) -> list[tuple[int, float]]:
@@ -183,15 +188,18 @@ class Index(Closing):
             return []
         if not self.tokenizer:
             raise UsageError(f"the index in {self.folder} was built without 'lexical'")
-        try:
-            if self._words is not None:
+        if self._words is not None:
+            try:
                 return self._words.top(words, k, allowed)
+            except ValueError as error:
+                message = (
+                    f"tantivy cannot search {self.folder}: {error}; 'llmkit index verify --repair', and build again"
+                )
+                raise InfrastructureError(message) from error
+        try:
             return self._postings.top(words, short, k, allowed)
-        except sqlite3.DatabaseError as error:
-            raise InfrastructureError(f"cannot search {self.folder / FILE_NAME}: {error}") from error
-        except ValueError as error:  # tantivy's
-            message = f"tantivy cannot search {self.folder}: {error}; 'llmkit index verify --repair', and build again"
-            raise InfrastructureError(message) from error
+        except (ValueError, IndexError) as error:
+            raise damaged(self.folder / FILE_NAME, "the lexical index does not fit the chunks") from error
 
     @cached_property
     def _words(self) -> TantivyWords | None:
@@ -217,7 +225,9 @@ class Index(Closing):
         for word in dict.fromkeys(words):
             match = match_of(word, self.tokenizer)
             try:
-                rows = self._rows("SELECT count(*) FROM chunks_fts WHERE chunks_fts MATCH ?", (match,)) if match else ()
+                rows = (
+                    self._asked("SELECT count(*) FROM chunks_fts WHERE chunks_fts MATCH ?", (match,)) if match else ()
+                )
             except sqlite3.OperationalError:
                 return {}
             found[word] = rows[0][0] if rows else 0
@@ -241,10 +251,21 @@ class Index(Closing):
         if self.meta.embed_fingerprint is None:
             return None
         epoch = int(self._values["epoch"])
-        dimensions, rows = self._rows("SELECT dimensions, rows FROM epochs WHERE epoch = ?", (epoch,))[0]
+        found = self._rows("SELECT dimensions, rows FROM epochs WHERE epoch = ?", (epoch,))
+        if not found:
+            raise damaged(self.folder / FILE_NAME, "it does not say how many vectors it has")
+        dimensions, rows = found[0]
         return open_rows(vector_path(self.folder, epoch), rows, dimensions)
 
+    def _stored(self, rows: Sequence[Any]) -> list[StoredChunk]:
+        with reading(self.folder / FILE_NAME):
+            return [_chunk(row) for row in rows]
+
     def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        with reading(self.folder / FILE_NAME):
+            return self._asked(statement, values)
+
+    def _asked(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
 

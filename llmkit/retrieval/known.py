@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from pathlib import Path
 
+from llmkit.retrieval.failures import damaged
+from llmkit.retrieval.records import IndexMeta
 from llmkit.retrieval.schema import SCHEMA_VERSION
 from llmkit.retrieval.staged import Failed, Known
+
+
+def meta_of(written: str, path: Path) -> IndexMeta:
+    """Return what an index says of itself. Raises InfrastructureError where that is not what was written."""
+    try:
+        return IndexMeta(**json.loads(written))
+    except (ValueError, TypeError) as error:
+        raise damaged(path, "what it says of itself is not what was written") from error
 
 
 def documents_of(sql: sqlite3.Connection) -> dict[str, Known]:

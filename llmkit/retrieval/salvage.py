@@ -2,27 +2,35 @@
 
 SQLite refuses a statement that meets a broken page, not the pages beside it. So rows are looked up one by one, by their
 numbers and keys; what cannot be read is left out, and the next build reads those documents again. Vectors that were
-paid for are found by the chunks that have them.
+paid for are found by the chunks that have them. The first page says where tables begin; they begin at the same pages in
+every index, so where it is broken, that of an empty index stands in for it.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from llmkit.retrieval.failures import damaged, writing
+from llmkit.errors import InfrastructureError
+from llmkit.retrieval.failures import unreadable, writing
+from llmkit.retrieval.known import meta_of
 from llmkit.retrieval.lock import WriterLock
 from llmkit.retrieval.publish import places_of
-from llmkit.retrieval.schema import FILE_NAME, make_tables
+from llmkit.retrieval.schema import FILE_NAME, make_tables, tables_differ
+from llmkit.retrieval.vector_file import vector_path, whole_rows
 
 BROKEN_NAME: Final = f"{FILE_NAME}.broken"
 """Where the broken file is kept."""
 
 _NAMES: Final = ("meta", "generation", "epoch", "lexical")
+_PAGES_NAME: Final = f"{FILE_NAME}.pages"
+_UNREADABLE: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
 _AT_ONCE: Final = 1000
 _AT_MOST: Final = 1 << 20
 """Numbers that are tried where nobody knows how many there are."""
@@ -39,17 +47,18 @@ def salvage(folder: Path) -> int:
     path, draft = folder / FILE_NAME, folder / f"{FILE_NAME}.draft"
     with WriterLock(folder), writing(path):
         draft.unlink(missing_ok=True)
-        with closing(sqlite3.connect(path, isolation_level=None)) as old:
-            try:
-                old.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            except sqlite3.DatabaseError as error:
-                raise damaged(path, "file is not a database that can be read") from error
-            with closing(sqlite3.connect(draft, isolation_level=None)) as new:
-                make_tables(new)
-                new.execute("BEGIN IMMEDIATE")
-                count = _copy(old, new)
-                new.execute("COMMIT")
-                new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with _opened(path) as old, closing(sqlite3.connect(draft, isolation_level=None)) as new:
+            make_tables(new)
+            new.execute("BEGIN IMMEDIATE")
+            count = _copy(old, new, folder)
+            empty = not new.execute("SELECT EXISTS (SELECT 1 FROM meta) OR EXISTS (SELECT 1 FROM vectors)").fetchone()[
+                0
+            ]
+            new.execute("COMMIT")
+            new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if empty:
+            draft.unlink()
+            raise unreadable(path)
         for name in ("-wal", "-shm"):  # of the broken file; they would be taken for the new one's
             (folder / f"{FILE_NAME}{name}").unlink(missing_ok=True)
         (folder / BROKEN_NAME).unlink(missing_ok=True)
@@ -59,41 +68,85 @@ def salvage(folder: Path) -> int:
     return count
 
 
-def _copy(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the broken file, or a copy with another first page where SQLite cannot find its tables by its own."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        try:
+            whole = not tables_differ(old)
+        except _UNREADABLE:
+            whole = False
+        if whole:
+            yield old
+            return
+    pages = path.with_name(_PAGES_NAME)
+    try:
+        shutil.copyfile(path, pages)
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as empty, pages.open("r+b") as file:
+            make_tables(empty)
+            size = empty.execute("PRAGMA page_size").fetchone()[0]
+            first = bytearray(empty.serialize()[:size])
+            first[28:32] = (file.seek(0, 2) // size).to_bytes(4, "big")  # how many pages the file has
+            file.seek(0)
+            file.write(first)
+        address = f"{pages.absolute().as_uri()}?immutable=1"
+        with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as old:
+            yield old
+    finally:
+        pages.unlink(missing_ok=True)
+
+
+def _copy(old: sqlite3.Connection, new: sqlite3.Connection, folder: Path) -> int:
     values = {
         name: value for name in _NAMES for (value,) in _one(old, "SELECT value FROM meta WHERE name = ?", (name,))
     }
-    meta = json.loads(values["meta"]) if "meta" in values else None
+    try:
+        meta = asdict(meta_of(values["meta"], Path(FILE_NAME)))
+    except (KeyError, InfrastructureError):
+        meta = None
     documents = meta["documents"] if meta else 0
     chunks = meta["chunks"] if meta else 0
-    for epoch in range(1, int(values.get("epoch") or 0) + 100):
-        _put(new, "epochs", _one(old, "SELECT * FROM epochs WHERE epoch = ?", (epoch,)))
+    epoch = values["epoch"] if isinstance(values.get("epoch"), int) else 0
+    for number in range(1, epoch + 100):
+        _put(new, "epochs", _one(old, "SELECT * FROM epochs WHERE epoch = ?", (number,)))
     if meta is not None:
         _put(new, "documents", _numbered(old, "documents", "id", documents))
         _put(new, "chunks", _numbered(old, "chunks", "number", chunks))
     _put(new, "vectors", _ends(old))
-    epoch = int(values.get("epoch") or 0)
+    if not epoch and meta is not None and meta["embed_fingerprint"] is not None:
+        epoch = new.execute("SELECT max(epoch) FROM vectors").fetchone()[0] or 0
     for (key,) in new.execute("SELECT key FROM chunks WHERE key NOT IN (SELECT key FROM vectors)").fetchall():
         _put(new, "vectors", _one(old, "SELECT * FROM vectors WHERE key = ? AND epoch = ?", (key, epoch)))
     for name in ("failures", "runs"):
-        with suppress(sqlite3.DatabaseError):
+        with suppress(*_UNREADABLE):
             _put(new, name, old.execute(f"SELECT * FROM {name}").fetchall())  # noqa: S608 - two constants
-    return 0 if meta is None else _settle(new, meta, values, epoch)
+    return (
+        0 if meta is None else _settle(new, folder, meta, values | {"generation": meta["generation"], "epoch": epoch})
+    )
 
 
-def _settle(new: sqlite3.Connection, meta: dict[str, Any], values: dict[str, Any], epoch: int) -> int:
+def _settle(new: sqlite3.Connection, folder: Path, meta: dict[str, Any], values: dict[str, Any]) -> int:
     """Drop chunks without a document or vector, have their documents read again, and count what is left."""
     new.execute("DELETE FROM chunks WHERE document NOT IN (SELECT id FROM documents)")
+    epoch = values["epoch"]
     if epoch:
-        new.execute("DELETE FROM chunks WHERE key NOT IN (SELECT key FROM vectors WHERE epoch = ?)", (epoch,))
+        there = whole_rows(vector_path(folder, epoch), meta["dimensions"])
+        new.execute("DELETE FROM vectors WHERE epoch = ? AND row NOT BETWEEN 0 AND ?", (epoch, there - 1))
+        new.execute(
+            "DELETE FROM chunks WHERE key IS NULL OR key NOT IN (SELECT key FROM vectors WHERE epoch = ?)", (epoch,)
+        )
         rows = new.execute("SELECT coalesce(max(row), -1) + 1 FROM vectors WHERE epoch = ?", (epoch,)).fetchone()[0]
-        _put(new, "epochs", [(epoch, meta["embed_fingerprint"], meta["dimensions"], rows)])
+        new.execute(
+            "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?)",
+            (epoch, meta["embed_fingerprint"], meta["dimensions"], rows),
+        )
     new.execute("UPDATE documents SET fingerprint = '', mtime_ns = -1")
     counts = {
         name: new.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608 - two constants
         for name in ("documents", "chunks")
     }
     values |= {"meta": json.dumps({**meta, **counts}, ensure_ascii=False), "places": places_of(new, epoch)[0]}
+    values["lost"] = 1  # the next build looks at every vector, and embeds again what is not what was written
     _put(new, "meta", values.items())
     return int(counts["chunks"])
 
@@ -102,7 +155,7 @@ def _one(old: sqlite3.Connection, statement: str, given: tuple[Any, ...]) -> lis
     """Return the rows that a look-up finds; none where it meets a broken page."""
     try:
         return old.execute(statement, given).fetchall()
-    except sqlite3.DatabaseError:
+    except _UNREADABLE:
         return []
 
 
@@ -130,7 +183,9 @@ def _ends(old: sqlite3.Connection) -> Iterator[Any]:
         )
         while rows := _one(old, statement, last):
             yield from rows
-            last = (rows[-1][0], rows[-1][1])
+            before, last = last, (rows[-1][0], rows[-1][1])
+            if not (last > before if sign == ">" else last < before):  # a broken page leads back
+                break
 
 
 def _put(new: sqlite3.Connection, table: str, rows: Iterable[Any]) -> None:

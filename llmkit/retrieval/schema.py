@@ -7,6 +7,7 @@ transaction, `publish`; `vectors` and the ``staged_`` tables grow before that, a
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -106,6 +107,18 @@ def make_tables(connection: sqlite3.Connection) -> None:
     )
 
 
+def tables_differ(connection: sqlite3.Connection) -> bool:
+    """Return whether the tables or their columns are not those of this version."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        make_tables(fresh)
+        names = [name for (name,) in fresh.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return any(_columns(fresh, name) != _columns(connection, name) for name in names)
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> list[tuple[str, str, int]]:
+    return connection.execute("SELECT name, type, pk FROM pragma_table_info(?)", (table,)).fetchall()
+
+
 def connect_reader(folder: Path) -> sqlite3.Connection:
     """Return a connection that may only read.
 
@@ -133,7 +146,7 @@ def connect_reader(folder: Path) -> sqlite3.Connection:
             connection.close()
             if mode == "immutable=1":
                 raise InfrastructureError(f"cannot read {path}: {error}") from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             connection.close()
             raise damaged(path, str(error)) from error
         except BaseException:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llmkit.closing import Closing
 from llmkit.errors import InfrastructureError
 from llmkit.retrieval.failures import writing
-from llmkit.retrieval.known import documents_of, failures_of
+from llmkit.retrieval.known import documents_of, failures_of, meta_of
 from llmkit.retrieval.lock import WriterLock
 from llmkit.retrieval.records import IndexMeta
 from llmkit.retrieval.schema import FILE_NAME, connect_writer
@@ -87,7 +87,7 @@ class IndexStore(Closing):
     def meta(self) -> IndexMeta | None:
         """What the last generation says of itself; None before the first."""
         written = self.value("meta")
-        return None if written is None else IndexMeta(**json.loads(written))
+        return None if written is None else meta_of(written, self.path)
 
     def documents(self) -> dict[str, Known]:
         """Return the documents of the last generation by path."""

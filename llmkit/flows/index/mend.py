@@ -8,7 +8,8 @@ from typing import Any
 
 from llmkit.flows.index.load import Reader, staged
 from llmkit.flows.index.parts import Parts
-from llmkit.retrieval.checks import damaged_texts, vector_faults
+from llmkit.retrieval.checks import broken_tables, damaged_texts, vector_faults
+from llmkit.retrieval.failures import Damaged
 from llmkit.retrieval.publish import remake_lexical_table
 from llmkit.retrieval.records import IndexMeta
 from llmkit.retrieval.staged import StagedDocument
@@ -33,10 +34,15 @@ def mend(store: IndexStore, meta: IndexMeta, parts: Parts | None) -> Mended:
 
     The lexical index is made anew from the chunks. Vectors that are damaged or lost are marked; the next build embeds
     their texts again, and only these.
+
+    Raises:
+        Damaged: SQLite still says something against the file, each a sentence; nothing was changed.
     """
     mended = Mended()
     with store.transaction() as sql:
         sql.execute("REINDEX")
+        if said := broken_tables(store):  # not in what is looked up by alone: nothing of it is changed
+            raise Damaged(*said)
         sql.execute("DELETE FROM chunks WHERE document NOT IN (SELECT id FROM documents)")
     paths = damaged_texts(store).paths
     for path, made in _read_again(store, meta, parts, paths):

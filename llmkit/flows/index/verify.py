@@ -11,7 +11,7 @@ from llmkit.errors import InfrastructureError, UsageError
 from llmkit.flows.index.mend import Mended, mend
 from llmkit.flows.index.parts import Parts
 from llmkit.flows.index.plan import make_plan
-from llmkit.retrieval.checks import faults
+from llmkit.retrieval.checks import broken_tables, content_faults, faults
 from llmkit.retrieval.failures import Damaged
 from llmkit.retrieval.publish import remake_lexical_table
 from llmkit.retrieval.salvage import salvage
@@ -65,16 +65,15 @@ def verify_index(folder: Path, parts: Parts | None = None, *, sample: int = SAMP
     try:
         return _verified(folder, parts, sample, repair=repair)
     except Damaged as error:
-        if "not a database" in str(error):
-            raise
-        said = f"{FILE_NAME} cannot be read to its end: {error.__cause__ or error}"
+        read = error.__cause__ is None
+        said = list(error.args) if read else [f"{FILE_NAME} cannot be read to its end: {error.__cause__}"]
     if not repair:
-        return Verified([said], [said])
+        return Verified(said, said)
     count = salvage(folder)
     with IndexStore(folder) as store:
         remake_lexical_table(store)
     saved = f"of {FILE_NAME} {count:,} chunks could be read; a build reads every document again and embeds what is lost"
-    return Verified([said], [saved])
+    return Verified(said, [saved])
 
 
 def _verified(folder: Path, parts: Parts | None, sample: int, *, repair: bool) -> Verified:
@@ -83,11 +82,12 @@ def _verified(folder: Path, parts: Parts | None, sample: int, *, repair: bool) -
         if meta is None:
             raise UsageError(f"the index in {folder} was never built to its end; run 'llmkit index build CONFIG'")
         prefixed = bool(meta.config.get("title_prefix", True))
-        found = list(faults(store, title_prefix=prefixed))
+        broken = broken_tables(store)
+        found = broken or list(content_faults(store, title_prefix=prefixed))
         behind = None
         embedded = 0
         embedder: list[str] = []
-        if parts is not None:
+        if parts is not None and not broken:
             behind = _behind(store, parts)
             if parts.embed_fingerprint != meta.embed_fingerprint:
                 embedder.append("the config's embedder is not the one that made the vectors; build again")
