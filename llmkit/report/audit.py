@@ -194,31 +194,31 @@ def _corrected(summary: Mapping[str, Any]) -> Iterator[Section]:
                 entry = told[key]
                 note = entry.get("reason", "") if entry["value"] is None else _ends(entry)
                 rows.append([f"{name}, {words}", plain(entry["value"]), note])
-        section.lines += _notes(told, "" if name == "mean" else f"{name}: ")
+        section.lines += [note[0].upper() + note[1:] if name == "mean" else f"{name}: {note}" for note in _notes(told)]
     section.tables.append((["", "value", _level(summary)], rows))
     yield section
 
 
-def _notes(told: Mapping[str, Any], before: str) -> Iterator[str]:
+def _notes(told: Mapping[str, Any]) -> Iterator[str]:
     if told["labels"] == told["rows"]:
-        yield f"{before}every row has a label, so there is nothing to correct."
+        yield "every row has a label, so there is nothing to correct."
         return
     if told["labels"] and told["corrected"]["low"] is not None:
         yield (
-            f"{before}{told['labels']:,} of {told['rows']:,} rows have a label; the judge saves about "
-            f"{told['labels_saved']:,.0f} more labels."
+            f"{told['labels']:,} of {told['rows']:,} rows have a label; the judge saves about "
+            f"{plural(round(told['labels_saved']), 'label')} more."
         )
     wanted = told.get("wanted")
     if wanted and wanted["corrected"] is not None:
         alone = "" if wanted["human_only"] is None else f" ({wanted['human_only']:,} without the judge)"
         yield (
-            f"{before}an interval of ±{wanted['half_width']:.3g} takes {wanted['corrected']:,} labels{alone}, "
+            f"an interval of ±{wanted['half_width']:.3g} takes {wanted['corrected']:,} labels{alone}, "
             f"{wanted['more']:,} more than there are."
         )
     elif wanted and wanted["reason"]:
-        yield f"{before}an interval of ±{wanted['half_width']:.3g} cannot be had: {wanted['reason']}."
+        yield f"an interval of ±{wanted['half_width']:.3g} cannot be had: {wanted['reason']}."
     for note in told["notes"]:
-        yield f"{before}{note}."
+        yield f"{note}."
 
 
 def _confusion(summary: Mapping[str, Any]) -> Iterator[Section]:

@@ -134,6 +134,10 @@ def test_labels_may_lie_in_a_file_and_few_rows_be_labelled(tmp_path: Path) -> No
     assert width["corrected"] < width["human_only"]
     assert mean["labels_saved"] > 0
     assert mean["wanted"]["half_width"] == 0.1
+    [report] = tmp_path.glob("**/report.md")
+    shown = report.read_text("utf-8")
+    assert f"60 of 200 rows have a label; the judge saves about {round(mean['labels_saved'])} labels more." in shown
+    assert "\nAn interval of ±0.1 " in shown
 
 
 def test_a_label_that_is_none_of_the_scale_is_not_a_quarrel(tmp_path: Path) -> None:
