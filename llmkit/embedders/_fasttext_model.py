@@ -74,12 +74,16 @@ class FasttextModel:
         dimensions, *_, model, self._buckets, self._least, self._most, _, _ = _SETTINGS.unpack_from(data, 8)
         if version == _VERSIONS[0] and model == _SUPERVISED:
             self._most = 0  # such models were trained without subwords, whatever they say
+        if self._buckets < 1:
+            self._buckets = self._most = 0
         self.dimensions = int(dimensions)
         return 8 + _SETTINGS.size
 
     def _read_words(self, data: mmap.mmap, at: int) -> tuple[dict[bytes, int], int]:
         entries, count, _, _, pruned = _COUNTS.unpack_from(data, at)
         at += _COUNTS.size
+        if not 0 <= count <= entries or self.dimensions < 1:
+            raise self._wrong("it is no model of fastText: its counts cannot be")
         if pruned >= 0:
             raise self._wrong("its subwords were pruned, as quantized models are; give the .bin file that it came from")
         words: dict[bytes, int] = {}
@@ -100,8 +104,8 @@ class FasttextModel:
         at += _SHAPE.size
         if quantized:
             raise self._wrong("it is quantized; give the .bin file that it came from, not the .ftz")
-        if columns != self.dimensions or rows < self._count or rows < 1:
-            raise self._wrong("it is no model of fastText: its matrix does not fit its words")
+        if columns != self.dimensions or rows < max(1, self._count + (self._buckets if self._most > 0 else 0)):
+            raise self._wrong("it is no model of fastText: its matrix does not fit its words and their subwords")
         if len(data) < at + 4 * rows * columns:
             raise self._wrong(
                 f"it is cut short: its matrix needs {4 * rows * columns:,} bytes, and {max(0, len(data) - at):,} are "

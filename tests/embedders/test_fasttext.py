@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +137,25 @@ def test_models_that_are_refused(words: Path) -> None:
         made(cut).embed(["x"], "query")
     with pytest.raises(ConfigError, match=r"a \.bin file is read as a whole"):
         made(GOLDEN / "fasttext_skipgram.bin", max_words=3)
+
+
+@pytest.mark.parametrize(
+    ("place", "number"), [(40, 10**6), (68, -1), (68, 10**6), (8, 0)], ids=["buckets", "less", "more words", "no width"]
+)
+def test_a_model_whose_numbers_cannot_be_is_refused(words: Path, place: int, number: int) -> None:
+    data = bytearray((GOLDEN / "fasttext_skipgram.bin").read_bytes())
+    data[place : place + 4] = struct.pack("<i", number)
+    odd = words.with_name("odd.bin")
+    odd.write_bytes(data)
+    with pytest.raises(DataError, match=r"odd\.bin: it is no model of fastText: its"):
+        made(odd).embed(["xyzzy the"], "query")
+
+
+def test_a_model_without_buckets_has_no_subwords(words: Path) -> None:
+    data = bytearray((GOLDEN / "fasttext_skipgram.bin").read_bytes())
+    data[40:44] = struct.pack("<i", 0)
+    none = words.with_name("none.bin")
+    none.write_bytes(data)
+    found = made(none).embed(["xyzzy", "the"], "query")
+    assert found[0].tolist() == [0] * 6
+    assert any(found[1])
