@@ -43,9 +43,10 @@ def _legs(report: Mapping[str, Any]) -> Section:
     rows = []
     for name in names:
         entries = [one["metrics"].get(name) for one in legs.values()]
-        rows.append([name, *("-" if entry is None else f"{entry['value']:.4f}" for entry in entries)])
+        n = max(entry["n"] for entry in entries if entry is not None)
+        rows.append([name, f"{n:,}", *(_cell(entry, 4) for entry in entries)])
     rows += [
-        [f"latency {share}", *(f"{one['latency_ms'][share]:.1f} ms" for one in legs.values())]
+        [f"latency {share}", f"{report['queries']:,}", *(f"{one['latency_ms'][share]:.1f} ms" for one in legs.values())]
         for share in ("p50", "p90", "p99")
     ]
     what = f"{report['queries']:,} questions, {meta['documents']:,} documents, {meta['chunks']:,} chunks"
@@ -53,7 +54,7 @@ def _legs(report: Mapping[str, Any]) -> Section:
     if coverage["gold_documents"]:
         lines.append(f"{coverage['gold_indexed']:,} of {coverage['gold_documents']:,} right documents are indexed")
     told = [f"{coverage[name]:,} {name.replace('_', ' ')}" for name in _TOLD if coverage[name]]
-    return Section(f"Index {meta['name']}", [*lines, *([", ".join(told)] if told else [])], [(("", *legs), rows)])
+    return Section(f"Index {meta['name']}", [*lines, *([", ".join(told)] if told else [])], [(("", "n", *legs), rows)])
 
 
 def _changes(
@@ -102,11 +103,11 @@ def _marked(value: str, part: Mapping[str, Any]) -> str:
     return f"{value} (few)" if part["small"] else value
 
 
-def _cell(entry: Mapping[str, Any] | None) -> str:
+def _cell(entry: Mapping[str, Any] | None, places: int = 3) -> str:
     if entry is None:
         return "-"
-    interval = "" if entry["low"] is None else f" [{entry['low']:.2f}, {entry['high']:.2f}]"
-    return f"{entry['value']:.3f}{interval}"
+    ends = None if entry["low"] is None else [f"{entry[end]:.{places - 1}f}" for end in ("low", "high")]
+    return f"{entry['value']:.{places}f}{'' if ends is None else f' [{ends[0]}, {ends[1]}]'}"
 
 
 def _worst(report: Mapping[str, Any]) -> Section:

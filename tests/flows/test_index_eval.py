@@ -47,6 +47,8 @@ def test_each_leg_is_measured_on_documents_answers_and_spans(tmp_path: Path) -> 
         assert metrics["success@1"] == pytest.approx(2 / 3)
         assert metrics["span_recall@500"] == 1
         assert leg["metrics"]["span_recall@500"]["n"] == 1
+        assert leg["metrics"]["span_recall@500"]["low"] is None, "one question has no interval"
+        assert 0 < leg["metrics"]["success@1"]["low"] < 2 / 3 < leg["metrics"]["success@1"]["high"] < 1
         assert 0 < metrics["span_precision@500"] < 1
         assert leg["latency_ms"]["p50"] <= leg["latency_ms"]["p99"]
     assert report["coverage"]["gold_documents"] == 3
@@ -238,7 +240,7 @@ def test_the_command_compares_and_fails(tmp_path: Path) -> None:
     words = ["index", "eval", "ix", "--queries", "q.jsonl", "--qrels", "qrels.txt"]
     done = llmkit(*words, "--out", "base.json", folder=tmp_path)
     assert done.code == 0, done.err
-    assert re.search(r"^map +1\.0000$", done.out, re.MULTILINE)
+    assert re.search(r"^map +2 +1\.0000 \[0\.\d{3}, 1\.000\]$", done.out, re.MULTILINE)
     assert "3 questions, 3 documents, 4 chunks" in done.out
     again = llmkit(*words, "--baseline", "base.json", "--fail-if", "lexical.map < baseline - 0.01", folder=tmp_path)
     assert again.code == 0

@@ -124,7 +124,7 @@ def _part(report: Mapping[str, Any], rows: Collection[str], baseline: Mapping[st
         for name, values in metrics.items():
             held = [values[row] for row in rows if row in values]
             if held:
-                legs[leg][name] = _estimate(held)
+                legs[leg][name] = estimated(held)
     scored = min((one["n"] for metrics in legs.values() for one in metrics.values()), default=0)
     part: dict[str, Any] = {"n": len(rows), "small": scored < SMALL, "legs": legs}
     if baseline is not None:
@@ -132,7 +132,8 @@ def _part(report: Mapping[str, Any], rows: Collection[str], baseline: Mapping[st
     return part
 
 
-def _estimate(values: Sequence[float]) -> dict[str, Any]:
+def estimated(values: Sequence[float]) -> dict[str, Any]:
+    """Return the mean of questions' scores, 0 to 1, with its 95 % interval, plain JSON; of one question it has none."""
     import numpy as np
 
     binary = all(value in (0.0, 1.0) for value in values)

@@ -11,6 +11,7 @@ from typing import Any
 
 from llmkit import registry
 from llmkit.config.engine_config import CACHE_PATH
+from llmkit.flows.index.compared import estimated
 from llmkit.flows.index.queries import QRELS, spans_of
 from llmkit.flows.index.status import index_status
 from llmkit.flows.index.worst import ANSWER_DEPTH, First, first_right, right_documents, worst
@@ -168,10 +169,7 @@ def _summary(report: LegReport) -> dict[str, Any]:
 
     seconds = np.array(sorted(report.seconds))
     return {
-        "metrics": {
-            name: {"value": sum(values.values()) / len(values), "n": len(values)}
-            for name, values in report.values.items()
-        },
+        "metrics": {name: estimated([*values.values()]) for name, values in report.values.items()},
         "latency_ms": {f"p{share}": round(1000 * quantile(seconds, share / 100), 3) for share in (50, 90, 99)},
     }
 
