@@ -22,6 +22,13 @@ class Mode(StrEnum):
 Named = Annotated[
     str, typer.Argument(metavar="INDEX|CONFIG", help="The index: its folder, its name, or the config that builds it.")
 ]
+NamedOrAsked = Annotated[
+    str,
+    typer.Argument(
+        metavar="INDEX|CONFIG",
+        help="The index: its folder, its name, or the config that builds it. May be left out where there is one alone.",
+    ),
+]
 Queries = Annotated[Path, typer.Option(metavar="FILE", help="Questions with qrels, references or spans: an eval set.")]
 Qrels = Annotated[Path | None, typer.Option(metavar="FILE", help="Judgments in TREC's form, by the questions' ids.")]
 Legs = Annotated[Mode | None, typer.Option(help="Which legs search; without it, as the index's config says.")]

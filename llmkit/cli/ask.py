@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmkit.cli._formats import Format
-from llmkit.cli._options import Cache, Legs, Named, replaced, shown
+from llmkit.cli._options import Cache, Legs, NamedOrAsked, replaced, shown
 from llmkit.cli.search import hit_row, index_row, print_hit
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ _NEAREST = 3
 
 
 def ask_command(
-    index: Named,
-    query: Annotated[str, typer.Argument(metavar="QUESTION", help="What to answer.")],
+    index: NamedOrAsked,
+    query: Annotated[str | None, typer.Argument(metavar="QUESTION", help="What to answer.", show_default=False)] = None,
     target: Annotated[
         str, typer.Option(metavar="SPEC", help="Who answers, as a target is written: \"openai(model='gpt-4o-mini')\".")
     ] = "extractive",
@@ -47,16 +47,18 @@ def ask_command(
     from llmkit.cli._streams import say
     from llmkit.config.engine_config import CACHE_PATH
     from llmkit.flows.answer import Answerer
+    from llmkit.flows.index.named import named_or_only
     from llmkit.flows.opening import asked_model, open_to_search, search_overrides
     from llmkit.retrieval.filters import all_of
 
+    index, words = named_or_only(index, query)
     settings: dict[str, Any] = search_overrides(override or [])
     chosen = (("filter", all_of(where)), ("k", k), ("mode", mode and mode.value))
     settings |= {key: value for key, value in chosen if value is not None}
     asked = asked_model(target, Path(), "--target")
     with open_to_search(index, settings) as opened:
         answerer = Answerer(opened, asked, confidence)
-        answer = answerer.ask(query, cache=CACHE_PATH if cache else None)
+        answer = answerer.ask(words, cache=CACHE_PATH if cache else None)
         for note in answer.notes:
             say(f"note: {note}")
         if output_format is Format.json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmkit.cli._formats import Format
-from llmkit.cli._options import Legs, Named, replaced, shown
+from llmkit.cli._options import Legs, NamedOrAsked, replaced, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,8 +22,8 @@ _INDENT = "    "
 
 
 def search_command(
-    index: Named,
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
+    index: NamedOrAsked,
+    query: Annotated[str | None, typer.Argument(metavar="QUERY", help="What to look for.", show_default=False)] = None,
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -40,14 +40,16 @@ def search_command(
 ) -> int:
     """Search an index and print the passages that fit best, each with its document and characters."""
     from llmkit.cli._streams import say
+    from llmkit.flows.index.named import named_or_only
     from llmkit.flows.opening import open_to_search, search_overrides
     from llmkit.retrieval.filters import all_of
 
+    index, words = named_or_only(index, query)
     settings: dict[str, Any] = search_overrides(override or [])
     chosen = (("filter", all_of(where)), ("k", k), ("mode", mode and mode.value))
     settings |= {key: value for key, value in chosen if value is not None}
     with open_to_search(index, settings) as opened:
-        found = opened.search(query)
+        found = opened.search(words)
         for note in found.notes:
             say(f"note: {note}")
         if output_format is Format.json:

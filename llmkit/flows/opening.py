@@ -20,6 +20,7 @@ from llmkit.flows.legs import Legs, embedder_of
 from llmkit.flows.routed import Asked, held
 from llmkit.flows.search import EMBED, RERANK, TRANSFORM, Found, Searcher, mode_of
 from llmkit.retrieval.index import Index
+from llmkit.retrieval.schema import FILE_NAME
 
 _PARTS = {"boost", "expand", "rerank", "transform"}
 
@@ -104,13 +105,24 @@ def open_to_search(
         mode = mode_of(chosen, legs)
         wants = mode == "dense" or (mode == "hybrid" and (not chosen.weights or chosen.weights.get("dense", 0.0) > 0))
         if wants:
-            registry.load_plugins([home / Path(file).expanduser() for file in index.meta.config.get("plugins", ())])
-            made = embedder if embedder is not None else embedder_of(index.meta.config.get("embed"), home)
-            legs = Legs(index, made)
+            legs = Legs(index, embedder if embedder is not None else _embedder(named, index, home))
         searcher = Searcher(legs, chosen, today=today)
         models = _models(chosen, legs.embedder, base or Path(), home)
         stack.pop_all()
         return Opened(index, searcher, models, legs.embedder)
+
+
+def _embedder(named: Path | str, index: Index, home: Path) -> Any:
+    """Return who embeds questions: whom a named config says now, which may be another one, else the index's own."""
+    path = Path(named).expanduser()
+    if path.is_file() and path.name != FILE_NAME:
+        from llmkit.config.index_config import load_index_config
+
+        config = load_index_config(path)
+        if config.embed is not None:
+            return embedder_of(config.embed, config.base)
+    registry.load_plugins([home / Path(file).expanduser() for file in index.meta.config.get("plugins", ())])
+    return embedder_of(index.meta.config.get("embed"), home)
 
 
 def retrieve_settings(kept: Mapping[str, Any] | None, settings: Mapping[str, Any] | None) -> RetrieveConfig:

@@ -299,3 +299,33 @@ def test_an_unchanged_build_loads_nothing_that_it_does_without(tmp_path: Path, e
     assert [done.returncode for done in found] == [0, 0], found
     assert found[1].stdout.rstrip().endswith("set()"), found[1].stdout
     assert "numpy" in found[0].stdout
+
+
+def test_a_config_with_another_embedder_than_the_index_is_refused_in_a_search(place: Path) -> None:
+    assert index(place, "build", "c.yaml").code == 0
+    assert llmkit("search", "c.yaml", "second", folder=place).code == 0
+    (place / "other.yaml").write_text(CONFIG.replace("embed: hashes\n", "embed: {hashes: {width: 8}}\n"))
+    found = llmkit("search", "other.yaml", "second", folder=place)
+    assert (found.code, found.out) == (2, "")
+    assert "was built with another embedder (hashes-16)" in found.err
+    lexical = llmkit("search", "other.yaml", "second", "--mode", "lexical", folder=place)
+    assert lexical.code == 0, lexical.err
+
+
+def test_the_only_index_need_not_be_named(place: Path) -> None:
+    none = llmkit("search", "second", folder=place)
+    assert (none.code, none.out) == (2, "")
+    assert "which index is to be asked 'second'? there is none in .llmkit" in none.err
+    for name in ("one", "two"):
+        (place / f"{name}.yaml").write_text(f"name: {name}\nsource: {{root: texts}}\n")
+    assert index(place, "build", "one.yaml").code == 0
+    for command in ("search", "ask"):
+        found = llmkit(command, "the second of number 3", "--format", "json", folder=place)
+        assert found.json["index"]["name"] == "one", found.err
+    assert index(place, "build", "two.yaml").code == 0
+    forgotten = llmkit("search", "one", folder=place)
+    assert (forgotten.code, forgotten.out) == (2, "")
+    assert "'one' is an index or a file: what is to be looked for?" in forgotten.err
+    several = llmkit("search", "second", folder=place)
+    assert (several.code, several.out) == (2, "")
+    assert "there are 2 in .llmkit: one, two; name one before the question" in several.err

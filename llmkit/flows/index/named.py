@@ -32,3 +32,20 @@ def index_folder(named: Path | str) -> Path:
     raise UsageError(
         f"there is no index '{named}': give the folder of one, the config that builds it, or the name of one in {HOME}"
     )
+
+
+def named_or_only(first: str, second: str | None) -> tuple[str, str]:
+    """Return which index is asked and what, of the words given: the index may be left out where there is one alone.
+
+    Raises:
+        UsageError: it was left out, and there is none, or there are several; or it is the question that was left out.
+    """
+    if second is not None:
+        return first, second
+    if Path(first).expanduser().exists() or (HOME / first / FILE_NAME).is_file():
+        raise UsageError(f"'{first}' is an index or a file: what is to be looked for? Put it behind, in quotes")
+    there = sorted(path.parent.name for path in HOME.glob(f"*/{FILE_NAME}"))
+    if len(there) == 1:
+        return there[0], first
+    which = f"there are {len(there)} in {HOME}: {', '.join(there)}" if there else f"there is none in {HOME}"
+    raise UsageError(f"which index is to be asked '{first}'? {which}; name one before the question")
