@@ -322,6 +322,7 @@ def test_the_only_index_need_not_be_named(place: Path) -> None:
     for command in ("search", "ask"):
         found = llmkit(command, "the second of number 3", "--format", "json", folder=place)
         assert found.json["index"]["name"] == "one", found.err
+    assert llmkit("search", "the second of number 3, " * 20, folder=place).code == 0
     assert index(place, "build", "two.yaml").code == 0
     forgotten = llmkit("search", "one", folder=place)
     assert (forgotten.code, forgotten.out) == (2, "")

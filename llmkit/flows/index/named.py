@@ -42,10 +42,17 @@ def named_or_only(first: str, second: str | None) -> tuple[str, str]:
     """
     if second is not None:
         return first, second
-    if Path(first).expanduser().exists() or (HOME / first / FILE_NAME).is_file():
+    if _is_there(Path(first).expanduser()) or _is_there(HOME / first / FILE_NAME):
         raise UsageError(f"'{first}' is an index or a file: what is to be looked for? Put it behind, in quotes")
     there = sorted(path.parent.name for path in HOME.glob(f"*/{FILE_NAME}"))
     if len(there) == 1:
         return there[0], first
     which = f"there are {len(there)} in {HOME}: {', '.join(there)}" if there else f"there is none in {HOME}"
     raise UsageError(f"which index is to be asked '{first}'? {which}; name one before the question")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a question may be longer than a file's name can be
+        return False
