@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,8 +105,9 @@ class _Dense:
         derived = index.derived()
         if derived is not None:
             back_end = registry.build("vectors", derived.spec).plugin
-            back_end.load(derived.folder, self._vectors, rows)
-            return back_end
+            with suppress(ValueError, OSError):  # damaged: `index verify` says so, and every vector is searched
+                back_end.load(derived.folder, self._vectors, rows)
+                return back_end
         back_end = registry.build("vectors", "exact").plugin
         back_end.build(self._vectors, rows)
         return back_end

@@ -119,7 +119,10 @@ class Searched:
         Raises:
             ValueError: vectors that it was built of are missing, or the files are damaged.
         """
-        built = np.load(folder / _ROWS)
+        try:
+            built = np.load(folder / _ROWS)
+        except (OSError, EOFError, ValueError) as error:
+            raise ValueError(f"{folder / _ROWS} cannot be read: {error}") from error
         if not np.array_equal(built, np.asarray(rows, np.int64)):
             given = Held()
             given.take(vectors, rows)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from llmkit.flows.index.parts import Safety
 from llmkit.flows.index.verify import verify_index
+from llmkit.flows.legs import Legs
+from llmkit.registry import vector_index
 from llmkit.retrieval.index import Index
 from llmkit.retrieval.schema import FILE_NAME
+from llmkit.vectors._base import Searched
 from tests.flows.test_index_build import Folder, assert_vectors_fit, content
 from tests.retrieval.made_index import HashEmbedder
 
@@ -149,3 +154,43 @@ def test_damage_beside_lost_vectors(tmp_path: Path) -> None:
     assert (docs.embedded, content(docs.folder)) == (1, before)
     assert verify_index(docs.folder, docs.parts()).faults == []
     assert_vectors_fit(docs)
+
+
+@vector_index("written")
+@dataclass(frozen=True)
+class Written(Searched):
+    """Searches every vector, and writes a file as an approximate index writes its graph."""
+
+    def _save(self, folder: Path) -> None:
+        (folder / "graph").write_bytes(b"graph")
+
+    def _load(self, folder: Path) -> Any:
+        if (folder / "graph").read_bytes() != b"graph":
+            raise ValueError("it is damaged")
+
+    def _near(self, queries: Any, count: int) -> Any:
+        return np.argsort(-(queries @ self._held.vectors.T), axis=1, kind="stable")[:, :count]
+
+
+@pytest.mark.parametrize("name", ["graph", "rows.npy"])
+@pytest.mark.parametrize("left", [None, b"", b"gr"])
+def test_a_damaged_vector_index_is_passed_over_told_and_made_anew(
+    tmp_path: Path, name: str, left: bytes | None
+) -> None:
+    docs = Folder(tmp_path)
+    docs.build(vector="written")
+    (file,) = docs.folder.glob(f"ann-*/{name}")
+    file.unlink()
+    if left is not None:
+        file.write_bytes(left)
+    with Index.open(docs.folder) as index:
+        legs = Legs(index, HashEmbedder())
+        vectors, places = index.vectors()
+        number = int(index.numbers()[3])
+        assert legs.dense(vectors[places[number]], 1, None)[0][0] == number
+    fault = f"{file.parent.name} is damaged; every vector is searched in its place"
+    assert verify_index(docs.folder, docs.parts(vector="written")).faults == [fault]
+    assert verify_index(docs.folder, docs.parts(vector="written"), repair=True).left == []
+    docs.build(vector="written")
+    assert file.is_file()
+    assert verify_index(docs.folder, docs.parts(vector="written")).faults == []

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from llmkit import registry
+from llmkit.errors import LlmkitError
 from llmkit.flows.index.options import BuildOptions, Step
 from llmkit.hashing import digest
 from llmkit.retrieval.failures import writing
@@ -45,9 +47,7 @@ def derive(store: IndexStore, vector: Any, options: BuildOptions | None = None) 
         return
     if wanted is None or registry.build("vectors", wanted).plugin.exact:
         if known:
-            with store.transaction() as sql:
-                sql.execute("DELETE FROM meta WHERE name = 'derived'")
-            store.tidy()
+            forget_derived(store)
         return
     if options is not None:
         options.tell(Step("deriving", 0, 0))
@@ -58,6 +58,33 @@ def derive(store: IndexStore, vector: Any, options: BuildOptions | None = None) 
     with store.transaction() as sql:
         noted = json.dumps({"spec": wanted, "folder": name})
         sql.execute("INSERT OR REPLACE INTO meta VALUES ('derived', ?)", (noted,))
+    store.tidy()
+
+
+def derived_fault(folder: Path) -> str | None:
+    """Return a sentence where the approximate index of the last generation cannot be read; None where it can.
+
+    One whose package or plug-in is missing is not looked at: who searches it is told so then.
+    """
+    import numpy as np
+
+    from llmkit.retrieval.index import Index
+
+    with suppress(LlmkitError), Index.open(folder) as index:
+        derived = index.derived()
+        if derived is not None:
+            made, (vectors, _) = registry.build("vectors", derived.spec).plugin, index.vectors()
+            try:
+                made.load(derived.folder, vectors, np.arange(len(vectors), dtype=np.int64))
+            except (ValueError, OSError):
+                return f"{derived.folder.name} is damaged; every vector is searched in its place"
+    return None
+
+
+def forget_derived(store: IndexStore) -> None:
+    """Have the next build derive the approximate index anew."""
+    with store.transaction() as sql:
+        sql.execute("DELETE FROM meta WHERE name = 'derived'")
     store.tidy()
 
 

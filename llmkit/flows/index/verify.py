@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, Final
 
 from llmkit.errors import InfrastructureError, UsageError
+from llmkit.flows.index.derive import derived_fault, forget_derived
 from llmkit.flows.index.mend import Mended, mend
 from llmkit.flows.index.parts import Parts
 from llmkit.flows.index.plan import make_plan
@@ -84,6 +85,8 @@ def _verified(folder: Path, parts: Parts | None, sample: int, *, repair: bool) -
         prefixed = bool(meta.config.get("title_prefix", True))
         broken = broken_tables(store)
         found = broken or list(content_faults(store, title_prefix=prefixed))
+        derived = None if broken else derived_fault(folder)
+        found += [derived] if derived else []
         behind = None
         embedded = 0
         embedder: list[str] = []
@@ -101,6 +104,8 @@ def _verified(folder: Path, parts: Parts | None, sample: int, *, repair: bool) -
         left, mended = found, Mended()
         if repair and found:
             mended = mend(store, meta, parts)
+            if derived:
+                forget_derived(store)
             left = list(faults(store, title_prefix=prefixed)) + embedder
     return Verified(found, left, mended.restored, mended.marked, behind, embedded)
 
