@@ -113,7 +113,9 @@ def calibrate_index(
 
 
 def _says_no(row: Sample) -> bool:
-    return any(row.meta.get(name) is said for name, said in UNANSWERABLE.items())
+    written = {False: {"false", "0"}, True: {"true", "1"}}  # CSV has no other way to write them
+    said = {name: str(row.meta.get(name)).strip().casefold() for name in UNANSWERABLE}
+    return any(said[name] in written[wanted] for name, wanted in UNANSWERABLE.items())
 
 
 class _Asker:
@@ -244,10 +246,17 @@ def _share(count: int, total: int) -> dict[str, Any]:
 
 
 def _auroc(trials: Sequence[_Trial], arrays: Trials) -> dict[str, Any]:
-    """Return the area with its interval: percentiles of resampled questions, each with all its trials."""
+    """Return the area with its interval: percentiles of resampled questions, each with all its trials.
+
+    Where every right one is surer than every wrong one, resampling can find no other area; the interval is then that
+    of the share of pairs in order, of as many pairs as share no trial.
+    """
     import numpy as np
 
     value = auroc(arrays.sure, arrays.holds)
+    if value in {0.0, 1.0}:
+        pairs = int(min(arrays.holds.sum(), (~arrays.holds).sum()))
+        return {**_share(pairs if value else 0, pairs), "n": len(trials)}
     codes = np.unique([digest([one.kind, one.question]) for one in trials], return_inverse=True)[1]
     count = int(codes.max()) + 1
     draw = np.random.default_rng(0)
