@@ -56,7 +56,10 @@ def test_named_questions_without_an_answer_and_rows_that_say_so_are_the_same(tmp
 
 
 def test_a_csv_says_no_in_letters(tmp_path: Path) -> None:
-    made = [{"id": row["id"], "input": row["query"], "references": [f"The {row['id'][:-1]} number{row['id'][-1]}"]} for row in ROWS]
+    made = [
+        {"id": row["id"], "input": row["query"], "references": [f"The {row['id'][:-1]} number{row['id'][-1]}"]}
+        for row in ROWS
+    ]
     table = [("id", "input", "references", "is_impossible")]
     table += [(row["id"], row["input"], row["references"][0], "False") for row in made]
     table += [(row["id"], row["query"], "", "True") for row in OTHERS]
