@@ -46,7 +46,8 @@ def broken_tables(store: IndexStore) -> list[str]:
     with writing(store.path):
         if tables_differ(store.connection):
             return [f"{store.path.name}: its tables are not those that an index has"]
-    return [f"{store.path.name}: {said}" for (said,) in store.rows("PRAGMA integrity_check(5)") if said != "ok"]
+    lines = [line for (said,) in store.rows("PRAGMA integrity_check(5)") for line in said.splitlines()]
+    return [f"{store.path.name}: {line}" for line in lines if line != "ok" and not line.startswith("***")]
 
 
 def _of_lexical(store: IndexStore) -> Iterator[str]:
