@@ -5,8 +5,9 @@
 Chunks of words with Zipf's frequencies, of the lengths that chunks have, a topic a document; questions of 5 to 12 words,
 some of them function words, none asked twice. What is timed is `Opened.search`: filter, legs, fusion, and the passages
 that are shown. bm25s, rank-bm25 and tantivy rank the same words beside it in the same run, one question at a time, and
-the ten best of bm25s must be the lexical mode's (ties by number). They return numbers alone, without passages. CPU
-milliseconds of one thread. Target: 5 at 50,000 chunks.
+the ten best of bm25s must be the lexical mode's (ties by number). They return numbers alone, without passages.
+Milliseconds on the clock, for a hybrid search scores vectors in a second thread; CPU milliseconds of all threads stand
+beside them, for busy machines. Target: 5 at 50,000 chunks.
 """
 
 from __future__ import annotations
@@ -219,10 +220,10 @@ def timed(ask: Ask, questions: list[str]) -> tuple[list[float], list[float], lis
 
 
 def shown(name: str, mode: str, passing: str, work: list[float], wall: list[float]) -> float:
-    """Print a row and return the median."""
-    ordered = sorted(work)
+    """Print a row and return the median on the clock."""
+    ordered = sorted(wall)
     p90 = ordered[int(0.9 * (len(ordered) - 1))]
-    cells = (median(work), min(work), p90, work[0], median(wall))
+    cells = (median(wall), min(wall), p90, wall[0], median(work))
     row(name, mode, passing, *(f"{value:.2f}" for value in cells))
     return cells[0]
 
@@ -246,7 +247,7 @@ def main() -> int:
         folder = options.index or Path(scratch)
         if not (folder / "index.sqlite").exists():
             build(folder, texts)
-        heading("program", "mode", "lets through", "p50 CPU ms", "least", "p90", "first", "p50 ms")
+        heading("program", "mode", "lets through", "p50 ms", "least", "p90", "first", "p50 CPU ms")
         lexical: list[list[int]] = []
         for mode in MODES:
             for passing, written in FILTERS.items():
@@ -263,7 +264,7 @@ def main() -> int:
         print(f"{name}: {same / sum(map(len, lexical)):.3f} of the ten best are the same")
     if find_spec("bm25s") is not None:
         check(texts, questions, lexical)
-    return 0 if verdict("search, p50 of the slowest mode and filter", worst, TARGET, " CPU ms") else 1
+    return 0 if verdict("search, p50 of the slowest mode and filter", worst, TARGET, " ms") else 1
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from llmkit.config.retrieve import RetrieveConfig
@@ -25,6 +26,8 @@ from llmkit.text.runs import writing_without_spaces
 from llmkit.types import Passage
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from numpy import int64
     from numpy.typing import NDArray
 
@@ -199,10 +202,29 @@ class Searcher:
             if answers:
                 made = yield from addressed(EMBED, self.legs.embedded(answers, "passage"))
                 vectors = [hyde_vector(vectors[0], made)]
-        for name in self.leg_names:
-            found = [self._leg(name, text, None if vectors is None else vectors[at]) for at, text in enumerate(queries)]
-            trail.legs[name] = found[0] if len(found) == 1 else reciprocal_rank_fusion(found, self.settings.rrf_k)
+        self._search_legs(queries, vectors, trail)
         return self._fused(trail)
+
+    def _search_legs(self, queries: Sequence[str], vectors: Any, trail: _Trail) -> None:
+        """Let every leg search; vectors in a thread beside, for that waits for memory and weighing words does not."""
+        beside = None
+        if "dense" in self.leg_names and len(self.leg_names) > 1:
+            beside = self._threads.submit(self._searched, "dense", queries, vectors)
+        for name in self.leg_names:
+            trail.legs[name] = [] if name == "dense" and beside else self._searched(name, queries, vectors)
+        if beside is not None:
+            trail.legs["dense"] = beside.result()
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(1, thread_name_prefix="dense")
+
+    def _searched(self, name: str, queries: Sequence[str], vectors: Any) -> Ranking:
+        """Return what a leg finds for a question, in one wording or several."""
+        found = [self._leg(name, text, None if vectors is None else vectors[at]) for at, text in enumerate(queries)]
+        return found[0] if len(found) == 1 else reciprocal_rank_fusion(found, self.settings.rrf_k)
 
     def _leg(self, name: str, query: str, vector: Any) -> Ranking:
         count = max(self.settings.candidates, self.settings.k)
