@@ -149,7 +149,7 @@ def test_every_back_end_is_tried_on_the_same_vectors() -> None:
     every = made(3040, 32)
     ground = Ground(every[:3000], np.arange(3000), every[3000:])
     points, left_out = sweep(ground, [trial for trial in TRIALS if trial[0] != "scann"])
-    assert left_out == {} or set(left_out) == {"usearch"}
+    assert set(left_out) <= {"usearch", "hnswlib"}, "both have wheels for some systems alone"
     by_spec = {point.spec: point for point in points}
     assert by_spec["exact"].recall == 1
     assert by_spec["faiss"].recall > 0.9
