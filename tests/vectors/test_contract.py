@@ -121,8 +121,8 @@ def test_a_derived_index_knows_the_vectors_that_it_was_built_of(spec: str, tmp_p
     more = built(spec)
     more.load(tmp_path, VECTORS, ROWS)  # further vectors came since
     assert len(more) == 900
-    found = more.search(VECTORS[[150, 50, 1500]], 1)[1][:, 0].tolist()
-    assert found[0] == ROWS[150]
-    assert not set(found[1:]) & {ROWS[50], ROWS[1500]}
+    found = more.search(VECTORS[100:200], 1)[1][:, 0]
+    assert np.mean(found == ROWS[100:200]) >= 0.95, "threads link a graph in any order, which may lose a vector"
+    assert not set(more.search(VECTORS[[50, 1500]], 1)[1][:, 0].tolist()) & {ROWS[50], ROWS[1500]}
     with pytest.raises(ValueError, match="was built of other vectors"):
         built(spec).load(tmp_path, VECTORS[200:], ROWS[200:])
