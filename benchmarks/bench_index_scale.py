@@ -90,7 +90,8 @@ class Drawn:
 
 def parts_of(folder: Path, source: Synthetic, dimensions: int) -> Parts:
     embedder: Any = Drawn(dimensions)
-    return Parts("scale", folder, source, Lines(), embedder, embedder, vector="exact", title_prefix=False)
+    plain = {"title_prefix": False}
+    return Parts("scale", folder, source, Lines(), embedder, embedder, vector="exact", title_prefix=False, config=plain)
 
 
 def resident_gb() -> float:
