@@ -38,7 +38,7 @@ def calibrate_command(
     from llmkit.errors import UsageError
     from llmkit.flows.index.calibrate import calibrate_index
     from llmkit.flows.index.queries import read_queries
-    from llmkit.flows.opening import search_overrides
+    from llmkit.flows.opening import search_settings
     from llmkit.retrieval.abstention import Target
 
     if max_false is not None and min_precision is not None:
@@ -48,9 +48,7 @@ def calibrate_command(
         target = Target("min_precision", min_precision)
     rows = read_queries(queries, qrels)
     others = () if unanswerable is None else read_queries(unanswerable, judged=False)
-    settings: dict[str, Any] = search_overrides(override or [])
-    if mode is not None:
-        settings["mode"] = mode.value
+    settings = search_settings(override, mode=mode and mode.value)
     report = calibrate_index(index, rows, others, target=target, settings=settings, k=k)
     if output_format is Format.json:
         sys.stdout.write(json.dumps(report, ensure_ascii=False, indent=2) + "\n")

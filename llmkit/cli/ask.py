@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -48,13 +48,10 @@ def ask_command(
     from llmkit.config.engine_config import CACHE_PATH
     from llmkit.flows.answer import Answerer
     from llmkit.flows.index.named import named_or_only
-    from llmkit.flows.opening import asked_model, open_to_search, search_overrides
-    from llmkit.retrieval.filters import all_of
+    from llmkit.flows.opening import asked_model, open_to_search, search_settings
 
     index, words = named_or_only(index, query)
-    settings: dict[str, Any] = search_overrides(override or [])
-    chosen = (("filter", all_of(where)), ("k", k), ("mode", mode and mode.value))
-    settings |= {key: value for key, value in chosen if value is not None}
+    settings = search_settings(override, where=where, k=k, mode=mode and mode.value)
     asked = asked_model(target, Path(), "--target")
     with open_to_search(index, settings) as opened:
         answerer = Answerer(opened, asked, confidence)

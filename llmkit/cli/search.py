@@ -41,13 +41,10 @@ def search_command(
     """Search an index and print the passages that fit best, each with its document and characters."""
     from llmkit.cli._streams import say
     from llmkit.flows.index.named import named_or_only
-    from llmkit.flows.opening import open_to_search, search_overrides
-    from llmkit.retrieval.filters import all_of
+    from llmkit.flows.opening import open_to_search, search_settings
 
     index, words = named_or_only(index, query)
-    settings: dict[str, Any] = search_overrides(override or [])
-    chosen = (("filter", all_of(where)), ("k", k), ("mode", mode and mode.value))
-    settings |= {key: value for key, value in chosen if value is not None}
+    settings = search_settings(override, where=where, k=k, mode=mode and mode.value)
     with open_to_search(index, settings) as opened:
         found = opened.search(words)
         for note in found.notes:

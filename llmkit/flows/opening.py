@@ -8,19 +8,22 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from llmkit import registry
 from llmkit.config.engine_config import CACHE_PATH
 from llmkit.config.problems import retrieve_problems
 from llmkit.config.retrieve import RetrieveConfig
 from llmkit.errors import ConfigError, Problem
-from llmkit.flows.index.named import index_folder
+from llmkit.flows.index.named import find_index
 from llmkit.flows.legs import Legs, embedder_of
 from llmkit.flows.routed import Asked, held
 from llmkit.flows.search import EMBED, RERANK, TRANSFORM, Found, Searcher, mode_of
+from llmkit.retrieval.filters import all_of
 from llmkit.retrieval.index import Index
-from llmkit.retrieval.schema import FILE_NAME
+
+if TYPE_CHECKING:
+    from llmkit.config.index_config import IndexConfig
 
 _PARTS = {"boost", "expand", "rerank", "transform"}
 
@@ -98,29 +101,25 @@ def open_to_search(
         InfrastructureError: it is damaged.
     """
     with ExitStack() as stack:
-        index = stack.enter_context(Index.open(index_folder(named)))
+        folder, config = find_index(named)
+        index = stack.enter_context(Index.open(folder))
         chosen = retrieve_settings(index.meta.config.get("retrieve"), settings)
         home = Path(index.meta.source).parent if index.meta.source else Path()
         legs = Legs(index)
         mode = mode_of(chosen, legs)
         wants = mode == "dense" or (mode == "hybrid" and (not chosen.weights or chosen.weights.get("dense", 0.0) > 0))
         if wants:
-            legs = Legs(index, embedder if embedder is not None else _embedder(named, index, home))
+            legs = Legs(index, embedder if embedder is not None else _embedder(config, index, home))
         searcher = Searcher(legs, chosen, today=today)
         models = _models(chosen, legs.embedder, base or Path(), home)
         stack.pop_all()
         return Opened(index, searcher, models, legs.embedder)
 
 
-def _embedder(named: Path | str, index: Index, home: Path) -> Any:
+def _embedder(config: IndexConfig | None, index: Index, home: Path) -> Any:
     """Return who embeds questions: whom a named config says now, which may be another one, else the index's own."""
-    path = Path(named).expanduser()
-    if path.is_file() and path.name != FILE_NAME:
-        from llmkit.config.index_config import load_index_config
-
-        config = load_index_config(path)
-        if config.embed is not None:
-            return embedder_of(config.embed, config.base)
+    if config is not None and config.embed is not None:
+        return embedder_of(config.embed, config.base)
     registry.load_plugins([home / Path(file).expanduser() for file in index.meta.config.get("plugins", ())])
     return embedder_of(index.meta.config.get("embed"), home)
 
@@ -190,6 +189,28 @@ def asked_model(spec: Any, base: Path, key: str) -> Asked:
             problems = error.problems or (Problem(str(error)),)
             raise ConfigError(problems=[replace(one, key=one.key or key) for one in problems]) from error
     return Asked(built.plugin, str(getattr(built.plugin, "identity", built.name)))
+
+
+def search_settings(
+    written: Sequence[str] | None,
+    *,
+    where: Sequence[str] | None = None,
+    k: int | None = None,
+    mode: str | None = None,
+) -> dict[str, Any]:
+    """Return what a command line says of a search as keys of ``retrieve``; options of their own win over ``--set``.
+
+    Args:
+        written: As `search_overrides` takes them.
+        where: Filters, all of which hold.
+        k: How many passages.
+        mode: Which legs search.
+
+    Raises:
+        ConfigError: as `search_overrides`.
+    """
+    chosen = {"filter": all_of(where), "k": k, "mode": mode}
+    return search_overrides(written or ()) | {key: value for key, value in chosen.items() if value is not None}
 
 
 def search_overrides(written: Sequence[str]) -> dict[str, Any]:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llmkit.errors import UsageError
 from llmkit.retrieval.schema import FILE_NAME
+
+if TYPE_CHECKING:
+    from llmkit.config.index_config import IndexConfig
 
 HOME = Path(".llmkit")
 """Where indexes lie that are called by their name alone, below the working directory."""
 
 
 def index_folder(named: Path | str) -> Path:
-    """Return the folder of an index that a user named.
+    """Return the folder of an index that a user named. Raises what `find_index` does."""
+    return find_index(named)[0]
+
+
+def find_index(named: Path | str) -> tuple[Path, IndexConfig | None]:
+    """Return the folder of an index that a user named, and its config where that is what was named.
 
     Raises:
         UsageError: none is there.
@@ -20,15 +29,16 @@ def index_folder(named: Path | str) -> Path:
     """
     path = Path(named).expanduser()
     if len(path.parts) == 1 and not (path / FILE_NAME).is_file() and (HOME / path / FILE_NAME).is_file():
-        return HOME / path  # also where a folder of that name holds the documents
+        return HOME / path, None  # also where a folder of that name holds the documents
     if path.is_dir():
-        return path
+        return path, None
     if path.name == FILE_NAME and path.is_file():
-        return path.parent
+        return path.parent, None
     if path.is_file():
         from llmkit.config.index_config import load_index_config
 
-        return load_index_config(path).folder
+        config = load_index_config(path)
+        return config.folder, config
     raise UsageError(
         f"there is no index '{named}': give the folder of one, the config that builds it, or the name of one in {HOME}"
     )
